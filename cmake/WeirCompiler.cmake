@@ -1,0 +1,39 @@
+# Language level, warnings, sanitizers and build speed. Every target of the project gets these.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")      # checks stay on: NDEBUG isn't defined
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+
+set(WEIR_SANITIZER "" CACHE STRING "address,undefined or thread; empty for none")
+if(WEIR_SANITIZER)
+  add_compile_options(-fsanitize=${WEIR_SANITIZER} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${WEIR_SANITIZER})
+endif()
+
+# Applied by weir_library, weir_program and weir_test (WeirTargets.cmake), so that generated code
+# is left alone.
+set(WEIR_WARNINGS -Wall -Wextra -Werror -Wnon-virtual-dtor -Woverloaded-virtual)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  list(APPEND WEIR_WARNINGS -Wthread-safety -Werror=thread-safety)
+endif()
+
+find_program(WEIR_CCACHE ccache)
+if(WEIR_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+      CCACHE_NOHASHDIR=1 ${WEIR_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
+endif()
+find_program(WEIR_MOLD mold)
+if(WEIR_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
