@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+
+#include "weir/stream.h"
+
+namespace weir {
+
+enum class CheckpointingMode { kExactlyOnce, kAtLeastOnce };
+enum class ExternalizedCheckpointRetention { kDeleteOnCancellation, kRetainOnCancellation };
+
+// How a job comes back after a failure.
+class RestartStrategy {
+ public:
+  static RestartStrategy none();
+  static RestartStrategy fixed_delay(int attempts, std::chrono::milliseconds delay);
+  static RestartStrategy exponential_delay(std::chrono::milliseconds initial_backoff,
+                                           std::chrono::milliseconds max_backoff,
+                                           double backoff_multiplier = 1.5);
+  static RestartStrategy failure_rate(int max_failures_per_interval,
+                                      std::chrono::milliseconds interval,
+                                      std::chrono::milliseconds delay);
+
+  const std::map<std::string, std::string>& configuration() const { return configuration_; }
+
+ private:
+  std::map<std::string, std::string> configuration_;
+};
+
+// What a job's entry point builds its streams from. What is set here wins over the cluster's
+// configuration and over `weir run -Dkey=value`.
+//
+// Not thread-safe: used in the entry point only.
+class StreamExecutionEnvironment {
+ public:
+  void set_job_name(std::string name) { graph_.job_name = std::move(name); }
+  // Of every operator that sets none itself. `weir run -p` sets it when the job doesn't.
+  void set_parallelism(int parallelism);
+
+  void enable_checkpointing(std::chrono::milliseconds interval,
+                            CheckpointingMode mode = CheckpointingMode::kExactlyOnce);
+  void set_checkpoint_timeout(std::chrono::milliseconds timeout);
+  void set_min_pause_between_checkpoints(std::chrono::milliseconds pause);
+  void set_max_concurrent_checkpoints(int checkpoints);
+  // How many checkpoints in a row may fail before the job does; 0: a failed one fails the job.
+  void set_tolerable_checkpoint_failures(int failures);
+  void set_externalized_checkpoint_retention(ExternalizedCheckpointRetention retention);
+  void set_restart_strategy(const RestartStrategy& strategy);
+  // Any key of the configuration page, by its name.
+  void set(std::string key, std::string value);
+
+  // S is a Source<T>, e.g. KafkaSource<T>.
+  template <typename S, typename T = typename S::Element>
+  DataStream<T> from_source(S source, const WatermarkStrategy<T>& watermarks, std::string name) {
+    const int node = internal::add_node(
+        graph_, NodeKind::kSource, "Source: " + name, {}, typeid(T).name(),
+        std::make_shared<internal::SourceNode<T, S>>(std::move(source)));
+    if (!watermarks.assigner()) return {graph_, node};
+    using Assigner = typename WatermarkStrategy<T>::Assigner;
+    using Factory = internal::OperatorNode<internal::TimestampOperator<T, Assigner>, T, Assigner>;
+    return {graph_, internal::add_node(graph_, NodeKind::kOperator, "Timestamps", {node},
+                                       typeid(T).name(),
+                                       std::make_shared<Factory>(watermarks.assigner()))};
+  }
+
+  const StreamGraph& graph() const { return graph_; }
+
+ private:
+  StreamGraph graph_;
+};
+
+}  // namespace weir

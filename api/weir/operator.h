@@ -1,0 +1,167 @@
+// The typed operators that a chain is made of. A chain is built from its end: each operator is given
+// the output behind it, so a record passes through the chain by one call per operator.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "weir/arena.h"
+#include "weir/context.h"
+#include "weir/output.h"
+
+namespace weir {
+
+// What functions like flat_map emit into. Keeps the timestamp of the record being processed.
+template <typename T>
+class Collector {
+ public:
+  explicit Collector(Output<T>& output) : output_(output) {}
+  void collect(ViewOf<T> value) { output_.collect(value, timestamp_); }
+  void collect(ViewOf<T> value, Timestamp timestamp) { output_.collect(value, timestamp); }
+  // Valid until the batch ends.
+  Arena& arena() { return arena_; }
+
+  Timestamp timestamp() const { return timestamp_; }
+  void set_timestamp(Timestamp timestamp) { timestamp_ = timestamp; }
+
+ private:
+  Output<T>& output_;
+  Arena arena_;
+  Timestamp timestamp_ = kNoTimestamp;
+};
+
+// A user's function with a life: derive, and pass to DataStream::process().
+template <typename In, typename Out>
+class ProcessFunction {
+ public:
+  using Input = In;
+  using Result = Out;
+  virtual ~ProcessFunction() = default;
+  virtual void open(RuntimeContext& /*context*/) {}
+  virtual void process_element(ViewOf<In> value, Collector<Out>& out) = 0;
+  virtual void close() {}
+};
+
+// One operator in one subtask. Confined to its task's thread.
+class Operator {
+ public:
+  virtual ~Operator() = default;
+  virtual OutputBase& input() = 0;  // an Output<In>
+  virtual void open(RuntimeContext& /*context*/) {}
+  virtual void end_batch() {}
+  virtual void close() {}
+};
+
+namespace internal {
+
+template <typename F, typename In>
+decltype(auto) call_with_arena(F& function, ViewOf<In> value, Arena& arena) {
+  if constexpr (std::is_invocable_v<F&, ViewOf<In>, Arena&>) {
+    return function(value, arena);
+  } else {
+    return function(value);
+  }
+}
+
+template <typename F, typename In>
+using MapResult = decltype(call_with_arena<F, In>(std::declval<F&>(), std::declval<ViewOf<In>>(),
+                                                  std::declval<Arena&>()));
+
+template <typename In, typename Out, typename F>
+class MapOperator final : public Operator, public Output<In> {
+ public:
+  MapOperator(F function, Output<Out>& next) : function_(std::move(function)), next_(next) {}
+  OutputBase& input() override { return *this; }
+  void collect(ViewOf<In> value, Timestamp timestamp) override {
+    next_.collect(call_with_arena<F, In>(function_, value, arena_), timestamp);
+  }
+  void end_batch() override { arena_.reset(); }
+
+ private:
+  F function_;
+  Output<Out>& next_;
+  Arena arena_;
+};
+
+template <typename In, typename F>
+class FilterOperator final : public Operator, public Output<In> {
+ public:
+  FilterOperator(F function, Output<In>& next) : function_(std::move(function)), next_(next) {}
+  OutputBase& input() override { return *this; }
+  void collect(ViewOf<In> value, Timestamp timestamp) override {
+    if (function_(value)) next_.collect(value, timestamp);
+  }
+
+ private:
+  F function_;
+  Output<In>& next_;
+};
+
+template <typename In, typename Out, typename F>
+class FlatMapOperator final : public Operator, public Output<In> {
+ public:
+  FlatMapOperator(F function, Output<Out>& next) : function_(std::move(function)), out_(next) {}
+  OutputBase& input() override { return *this; }
+  void collect(ViewOf<In> value, Timestamp timestamp) override {
+    out_.set_timestamp(timestamp);
+    function_(value, out_);
+  }
+  void end_batch() override { out_.arena().reset(); }
+
+ private:
+  F function_;
+  Collector<Out> out_;
+};
+
+template <typename F>
+class ProcessOperator final : public Operator, public Output<typename F::Input> {
+ public:
+  ProcessOperator(F function, Output<typename F::Result>& next)
+      : function_(std::move(function)), out_(next) {}
+  OutputBase& input() override { return *this; }
+  void open(RuntimeContext& context) override { function_.open(context); }
+  void collect(ViewOf<typename F::Input> value, Timestamp timestamp) override {
+    out_.set_timestamp(timestamp);
+    function_.process_element(value, out_);
+  }
+  void end_batch() override { out_.arena().reset(); }
+  void close() override { function_.close(); }
+
+ private:
+  F function_;
+  Collector<typename F::Result> out_;
+};
+
+// Replaces each record's timestamp by the assigner's.
+template <typename T, typename F>
+class TimestampOperator final : public Operator, public Output<T> {
+ public:
+  TimestampOperator(F assigner, Output<T>& next) : assigner_(std::move(assigner)), next_(next) {}
+  OutputBase& input() override { return *this; }
+  void collect(ViewOf<T> value, Timestamp timestamp) override {
+    next_.collect(value, assigner_(value, timestamp));
+  }
+
+ private:
+  F assigner_;
+  Output<T>& next_;
+};
+
+// A stream that several operators of the chain read.
+template <typename T>
+class FanOut final : public Output<T> {
+ public:
+  explicit FanOut(std::vector<OutputBase*> outputs) {
+    for (OutputBase* output : outputs) outputs_.push_back(static_cast<Output<T>*>(output));
+  }
+  void collect(ViewOf<T> value, Timestamp timestamp) override {
+    for (Output<T>* output : outputs_) output->collect(value, timestamp);
+  }
+
+ private:
+  std::vector<Output<T>*> outputs_;
+};
+
+}  // namespace internal
+}  // namespace weir

@@ -1,0 +1,185 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "weir/graph.h"
+
+namespace weir {
+
+// How timestamps come to the records of a source.
+template <typename T>
+class WatermarkStrategy {
+ public:
+  using Assigner = std::function<Timestamp(ViewOf<T>, Timestamp)>;
+
+  // Records keep the source's timestamps.
+  static WatermarkStrategy no_watermarks() { return {}; }
+  // The assigner gets the record and the source's timestamp (of Kafka: the record's).
+  WatermarkStrategy with_timestamp_assigner(Assigner assigner) && {
+    assigner_ = std::move(assigner);
+    return std::move(*this);
+  }
+  const Assigner& assigner() const { return assigner_; }
+
+ private:
+  Assigner assigner_;
+};
+
+namespace internal {
+
+template <typename T, typename S>
+class SourceNode final : public NodeFactory {
+ public:
+  explicit SourceNode(S source) : source_(std::move(source)) {}
+  std::unique_ptr<SourceReaderBase> create_reader(OutputBase& next) const override {
+    auto reader = source_.create_reader();
+    reader->set_output(static_cast<Output<T>&>(next));
+    return reader;
+  }
+  std::unique_ptr<SourceCoordinator> create_source_coordinator() const override {
+    return source_.create_coordinator();
+  }
+  std::unique_ptr<OutputBase> create_fan_out(std::vector<OutputBase*> outputs) const override {
+    return std::make_unique<FanOut<T>>(std::move(outputs));
+  }
+
+ private:
+  const S source_;
+};
+
+// Op is an Operator constructed from (F, Output<Out>&).
+template <typename Op, typename Out, typename F>
+class OperatorNode final : public NodeFactory {
+ public:
+  explicit OperatorNode(F function) : function_(std::move(function)) {}
+  std::unique_ptr<Operator> create_operator(OutputBase& next) const override {
+    return std::make_unique<Op>(function_, static_cast<Output<Out>&>(next));
+  }
+  std::unique_ptr<OutputBase> create_fan_out(std::vector<OutputBase*> outputs) const override {
+    return std::make_unique<FanOut<Out>>(std::move(outputs));
+  }
+
+ private:
+  const F function_;
+};
+
+template <typename In, typename S>
+class SinkNode final : public NodeFactory {
+ public:
+  explicit SinkNode(S sink) : sink_(std::move(sink)) {}
+  std::unique_ptr<SinkWriterBase> create_writer(OutputBase** input) const override {
+    std::unique_ptr<SinkWriter<In>> writer = sink_.create_writer();
+    *input = writer.get();
+    return writer;
+  }
+  std::unique_ptr<Committer> create_committer() const override { return sink_.create_committer(); }
+  std::unique_ptr<SinkCoordinator> create_sink_coordinator() const override {
+    return sink_.create_coordinator();
+  }
+
+ private:
+  const S sink_;
+};
+
+// Adds a node and returns its id. `output_type` is "" for sinks.
+int add_node(StreamGraph& graph, NodeKind kind, std::string name, std::vector<int> inputs,
+             const char* output_type, std::shared_ptr<const NodeFactory> factory);
+
+}  // namespace internal
+
+// The end of a pipeline, to be named.
+class DataStreamSink {
+ public:
+  DataStreamSink(StreamGraph& graph, int node) : graph_(&graph), node_(node) {}
+  // The name of the sink's state and transactions across restarts and upgrades; ':' is refused.
+  DataStreamSink& uid(std::string uid) { return graph_->nodes[node_].uid = std::move(uid), *this; }
+  DataStreamSink& name(std::string name) {
+    return graph_->nodes[node_].name = std::move(name), *this;
+  }
+
+ private:
+  StreamGraph* graph_;
+  int node_;
+};
+
+// A stream of records of type T. Each operation adds an operator to the job; nothing runs yet.
+//
+//   env.from_source(source, WatermarkStrategy<std::string>::no_watermarks(), "lines")
+//       .filter([](std::string_view line) { return !line.empty(); })
+//       .map([](std::string_view line) { return line.size(); })
+//       .sink_to(sink).uid("out");
+//
+// Functions are copied into every subtask. Text reaches them as std::string_view, other types as
+// const T& (see element.h), so they take `auto`, std::string_view or const T&. An exception fails the
+// task with its text.
+template <typename T>
+class DataStream {
+ public:
+  using Element = T;
+
+  DataStream(StreamGraph& graph, int node) : graph_(&graph), node_(node) {}
+
+  // function(value) or function(value, Arena&) → one result each.
+  template <typename F>
+  auto map(F function) {
+    using Out = ElementOf<internal::MapResult<F, T>>;
+    static_assert(!std::is_void_v<Out>, "the function given to map() must return a value");
+    return add<internal::MapOperator<T, Out, F>, Out>("Map", std::move(function));
+  }
+
+  // Keeps the records for which predicate(value) is true.
+  template <typename F>
+  DataStream<T> filter(F predicate) {
+    return add<internal::FilterOperator<T, F>, T>("Filter", std::move(predicate));
+  }
+
+  // function(value, Collector<Out>&) → any number of results: flat_map<Out>(function).
+  template <typename Out, typename F>
+  DataStream<Out> flat_map(F function) {
+    return add<internal::FlatMapOperator<T, Out, F>, Out>("Flat Map", std::move(function));
+  }
+
+  // A ProcessFunction<T, Out>, copied into every subtask.
+  template <typename F>
+  DataStream<typename F::Result> process(F function) {
+    static_assert(std::is_base_of_v<ProcessFunction<T, typename F::Result>, F>,
+                  "process() takes a class derived from ProcessFunction<In, Out> whose In is the "
+                  "stream's element type");
+    return add<internal::ProcessOperator<F>, typename F::Result>("Process", std::move(function));
+  }
+
+  // A Sink<T>, e.g. KafkaSink<T>.
+  template <typename S>
+  DataStreamSink sink_to(S sink) {
+    static_assert(std::is_base_of_v<Sink<T>, S>,
+                  "sink_to() takes a Sink<T> whose T is the stream's element type");
+    return {*graph_, internal::add_node(*graph_, NodeKind::kSink, "Sink", {node_}, "",
+                                        std::make_shared<internal::SinkNode<T, S>>(
+                                            std::move(sink)))};
+  }
+
+  // The operator's identity across restarts and upgrades; set it on everything that has state.
+  DataStream& uid(std::string uid) { return graph_->nodes[node_].uid = std::move(uid), *this; }
+  DataStream& name(std::string name) { return graph_->nodes[node_].name = std::move(name), *this; }
+  DataStream& set_parallelism(int parallelism) {
+    return graph_->nodes[node_].parallelism = parallelism, *this;
+  }
+
+ private:
+  template <typename Op, typename Out, typename F>
+  DataStream<Out> add(const char* name, F function) {
+    return {*graph_, internal::add_node(*graph_, NodeKind::kOperator, name, {node_},
+                                        typeid(Out).name(),
+                                        std::make_shared<internal::OperatorNode<Op, Out, F>>(
+                                            std::move(function)))};
+  }
+
+  StreamGraph* graph_;
+  int node_;
+};
+
+}  // namespace weir
