@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace weir::kafka {
+
+// A committable of the restored checkpoint.
+struct RecoveredTransaction {
+  std::string transactional_id;
+  bool known_committed = false;  // by the ledger
+};
+
+// The ids that a subtask had used when the restored checkpoint was taken.
+struct RecordedPool {
+  std::uint64_t generation = 0;
+  int subtask = 0;
+  int slot_count = 0;
+};
+
+struct RecoveryInput {
+  std::string prefix;
+  std::string uid;
+  std::uint64_t generation = 0;  // of the attempt that recovers
+  std::vector<RecoveredTransaction> committables = {};
+  std::vector<RecordedPool> pools = {};
+  std::vector<std::string> listed_ids = {};  // by ListTransactions, of every broker; any sink's
+};
+
+struct RecoveryPlan {
+  std::vector<std::size_t> commit;  // indices of the committables to end by EndTxn(commit)
+  std::set<std::string> keep;       // the checkpoint's own ids: never initialised again
+  std::vector<std::string> fence;   // to raise by InitProducerId when all commits are done; sorted
+};
+
+// What a recovery does, decided from the checkpoint and from what the brokers show. Ids of smaller
+// generations under exactly this prefix and uid are fenced, whether open or idle, but never one
+// that a committable names: a second recovery from the same checkpoint would take its raised epoch
+// for a loss. Ids of this generation or a larger one are somebody else's to decide. Deterministic,
+// so that a recovery killed anywhere can be repeated.
+RecoveryPlan plan_recovery(const RecoveryInput& input);
+
+}  // namespace weir::kafka
