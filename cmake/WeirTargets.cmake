@@ -1,7 +1,8 @@
 # weir_library(NAME [SHARED] [SOURCES …] [DEPS …])   a library of the project; includes start at the root
 # weir_program(NAME OUTPUT [SOURCES …] [DEPS …])     an executable build/bin/OUTPUT
 # weir_test(NAME [LABEL unit|simulation|cluster|campaign] [TIMEOUT s] SOURCES … DEPS …)   a GoogleTest
-#   program, run whole by ctest under its label (default unit)
+#   program, run whole by ctest under its label (default unit). Tests on real processes count for two
+#   processors, so that `ctest -j` doesn't crowd them.
 
 include(GoogleTest)
 
@@ -41,4 +42,7 @@ function(weir_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+  if(ARG_LABEL MATCHES "cluster|campaign")
+    set_tests_properties(${name} PROPERTIES PROCESSORS 2)
+  endif()
 endfunction()
