@@ -1,8 +1,16 @@
 #pragma once
 
+#include <cstdint>
+
 #include "weir/element.h"
 
 namespace weir {
+
+// What passed a source's reader or a sink's writer since it opened.
+struct IoCounts {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+};
 
 class OutputBase {
  public:

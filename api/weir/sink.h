@@ -70,6 +70,8 @@ class SinkWriterBase {
   // The committable is committed, and a later recovery can't ask for it any more: what it holds (a
   // transactional id) may be used again.
   virtual void release(const Committable& /*committable*/) {}
+  // For the task's metrics; asked between two batches.
+  virtual IoCounts io_counts() const { return {}; }
   virtual void close() {}
 };
 

@@ -52,6 +52,8 @@ class SourceReaderBase {
   virtual std::vector<Split> snapshot(std::int64_t checkpoint_id) = 0;
   virtual void notify_checkpoint_complete(std::int64_t /*checkpoint_id*/) {}
   virtual void on_coordinator_event(std::string_view /*event*/) {}
+  // For the task's metrics; asked between two batches.
+  virtual IoCounts io_counts() const { return {}; }
   // Makes a waiting poll() return soon. Callable from any thread.
   virtual void wake_up() = 0;
   virtual void close() {}
