@@ -20,6 +20,18 @@ if(WEIR_SANITIZER)
   add_link_options(-fsanitize=${WEIR_SANITIZER})
 endif()
 
+# What every test runs with.
+set(WEIR_TEST_ENVIRONMENT "")
+if(WEIR_SANITIZER MATCHES "thread")
+  # gRPC, protobuf and Abseil aren't instrumented: what happens inside them isn't judged.
+  set(WEIR_TEST_ENVIRONMENT
+      "LD_PRELOAD=${CMAKE_BINARY_DIR}/lib/libweir-c11-threads.so"
+      "TSAN_OPTIONS=halt_on_error=1 ignore_noninstrumented_modules=1 suppressions=${CMAKE_SOURCE_DIR}/tests/sanitizers/tsan.supp")
+elseif(WEIR_SANITIZER MATCHES "address")
+  set(WEIR_TEST_ENVIRONMENT
+      "ASAN_OPTIONS=halt_on_error=1" "UBSAN_OPTIONS=halt_on_error=1 print_stacktrace=1")
+endif()
+
 # Applied by weir_library, weir_program and weir_test (WeirTargets.cmake), so that generated code
 # is left alone.
 set(WEIR_WARNINGS -Wall -Wextra -Werror -Wnon-virtual-dtor -Woverloaded-virtual)
