@@ -7,6 +7,9 @@
 //   meter --brokers B --topic T --mode latency --records N [--skip M]
 //     reads the records that `fill` made (time, number), after any prefix that ends in '_', and prints
 //     the milliseconds from creation to visibility: {"p50": …, "p99": …, "max": …, "records": …}.
+//   meter --brokers B --topic T --mode arrivals --records N
+//     reads the same records and prints "<wall clock ms> <creation time of the newest record seen, ms>"
+//     whenever a newer one is visible, until N have been read.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -76,34 +79,63 @@ int progress(const CommandLine& args) {
   return 0;
 }
 
-int latency(const CommandLine& args) {
+// A record as `fill` made it, after any prefix that ends in '_'.
+struct FillRecord {
+  std::int64_t created_ms;
+  std::int64_t number;
+};
+
+FillRecord parse(const rd_kafka_message_t& message) {
+  const std::string value(static_cast<const char*>(message.payload),
+                          std::min<std::size_t>(message.len, 64));
+  const std::size_t underscore = value.find('_');
+  const std::size_t start = underscore == value.npos ? 0 : underscore + 1;
+  return {std::atoll(value.c_str() + start), std::atoll(value.c_str() + start + 14)};
+}
+
+// Shows the records of the topic with the time at which they came, until `records` have come.
+template <typename Visit>
+void read_all(const CommandLine& args, Visit visit) {
   const std::int64_t records = std::stoll(args.get("records"));
-  const std::int64_t skip = args.get_int("skip", 0);
+  const auto patience = std::chrono::seconds(args.get_int("timeout-s", 60));
   rd_kafka_t* reader = create_reader(args);
   rd_kafka_queue_t* queue = read_from_beginning(reader, args.get("topic"));
-  std::vector<std::int64_t> latencies_ms;
   std::vector<rd_kafka_message_t*> batch(1024);
-  auto give_up = Clock::now() + std::chrono::seconds(60);
+  auto give_up = Clock::now() + patience;
   for (std::int64_t seen = 0; seen < records;) {
     const ssize_t count = rd_kafka_consume_batch_queue(queue, 100, batch.data(), batch.size());
     const std::int64_t now_ms = wall_clock_ms();
-    if (count > 0) give_up = Clock::now() + std::chrono::seconds(60);
+    if (count > 0) give_up = Clock::now() + patience;
     if (Clock::now() > give_up) fail("only " + std::to_string(seen) + " records became visible");
     for (ssize_t i = 0; i < count; ++i) {
-      const rd_kafka_message_t* message = batch[i];
-      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const std::string value(static_cast<const char*>(message->payload),
-                                std::min<std::size_t>(message->len, 64));
-        const std::size_t underscore = value.find('_');
-        const std::size_t start = underscore == value.npos ? 0 : underscore + 1;
-        const std::int64_t created_ms = std::atoll(value.c_str() + start);
-        const std::int64_t number = std::atoll(value.c_str() + start + 14);
-        if (number >= skip) latencies_ms.push_back(now_ms - created_ms);
+      if (batch[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        visit(parse(*batch[i]), now_ms);
         ++seen;
       }
       rd_kafka_message_destroy(batch[i]);
     }
   }
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_consumer_close(reader);
+  rd_kafka_destroy(reader);
+}
+
+int arrivals(const CommandLine& args) {
+  std::int64_t newest_ms = 0;
+  read_all(args, [&](const FillRecord& record, std::int64_t now_ms) {
+    if (record.created_ms <= newest_ms) return;
+    newest_ms = record.created_ms;
+    std::printf("%lld %lld\n", static_cast<long long>(now_ms), static_cast<long long>(newest_ms));
+  });
+  return 0;
+}
+
+int latency(const CommandLine& args) {
+  const std::int64_t skip = args.get_int("skip", 0);
+  std::vector<std::int64_t> latencies_ms;
+  read_all(args, [&](const FillRecord& record, std::int64_t now_ms) {
+    if (record.number >= skip) latencies_ms.push_back(now_ms - record.created_ms);
+  });
   std::sort(latencies_ms.begin(), latencies_ms.end());
   const auto quantile = [&](double q) {
     return static_cast<long long>(
@@ -111,9 +143,6 @@ int latency(const CommandLine& args) {
   };
   std::printf("{\"p50\": %lld, \"p99\": %lld, \"max\": %lld, \"records\": %zu}\n", quantile(0.5),
               quantile(0.99), quantile(1), latencies_ms.size());
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_consumer_close(reader);
-  rd_kafka_destroy(reader);
   return 0;
 }
 
@@ -122,5 +151,9 @@ int latency(const CommandLine& args) {
 
 int main(int argc, char** argv) {
   const weir::bench::CommandLine args(argc, argv);
-  return args.get("mode") == "latency" ? weir::bench::latency(args) : weir::bench::progress(args);
+  const std::string mode = args.get("mode");
+  if (mode == "progress") return weir::bench::progress(args);
+  if (mode == "latency") return weir::bench::latency(args);
+  if (mode == "arrivals") return weir::bench::arrivals(args);
+  weir::bench::fail("--mode " + mode + " isn't progress, latency or arrivals");
 }
