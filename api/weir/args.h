@@ -18,8 +18,8 @@ namespace weir {
 // Not thread-safe: used in the entry point only.
 class Args {
  public:
-  // Each of `words` is "--name", followed by its value, or "--name=value"; a name without a value is
-  // the flag "true". Throws FatalError for a word that is neither.
+  // Each of `words` is "--name", followed by its value, or "--name=value"; a name without a value
+  // is the flag "true". Throws FatalError for a word that is neither.
   explicit Args(const std::vector<std::string>& words);
 
   // The value of --name. Without a default, a missing one makes the job fail with the usage; the
@@ -38,6 +38,8 @@ class Args {
   std::string usage() const;
   // Throws FatalError with the usage when an argument is unknown or missing.
   void check() const;
+  // The same for missing ones only: of an entry point that threw, and so declared only some.
+  void check_required() const;
 
  private:
   struct Declared {
@@ -48,6 +50,8 @@ class Args {
 
   const std::string* find_and_declare(std::string_view name, std::string default_text,
                                       bool required);
+  // One line per missing argument.
+  std::string missing() const;
 
   std::map<std::string, std::string, std::less<>> values_;
   std::vector<Declared> declared_;

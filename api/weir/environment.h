@@ -37,6 +37,11 @@ class RestartStrategy {
 // Not thread-safe: used in the entry point only.
 class StreamExecutionEnvironment {
  public:
+  StreamExecutionEnvironment() = default;
+  // Streams point into it.
+  StreamExecutionEnvironment(const StreamExecutionEnvironment&) = delete;
+  StreamExecutionEnvironment& operator=(const StreamExecutionEnvironment&) = delete;
+
   void set_job_name(std::string name) { graph_.job_name = std::move(name); }
   // Of every operator that sets none itself. `weir run -p` sets it when the job doesn't.
   void set_parallelism(int parallelism);
@@ -54,17 +59,20 @@ class StreamExecutionEnvironment {
   void set(std::string key, std::string value);
 
   // S is a Source<T>, e.g. KafkaSource<T>.
-  template <typename S, typename T = typename S::Element>
-  DataStream<T> from_source(S source, const WatermarkStrategy<T>& watermarks, std::string name) {
-    const int node = internal::add_node(
-        graph_, NodeKind::kSource, "Source: " + name, {}, typeid(T).name(),
-        std::make_shared<internal::SourceNode<T, S>>(std::move(source)));
+  template <typename S>
+  DataStream<typename S::Element> from_source(
+      S source, const WatermarkStrategy<typename S::Element>& watermarks, const std::string& name) {
+    using T = typename S::Element;
+    static_assert(std::is_base_of_v<Source<T>, S>, "from_source() takes a Source<T>");
+    const int node =
+        internal::add_node(graph_, NodeKind::kSource, "Source: " + name, {}, typeid(T).name(),
+                           std::make_shared<internal::SourceNode<T, S>>(std::move(source)));
     if (!watermarks.assigner()) return {graph_, node};
     using Assigner = typename WatermarkStrategy<T>::Assigner;
     using Factory = internal::OperatorNode<internal::TimestampOperator<T, Assigner>, T, Assigner>;
-    return {graph_, internal::add_node(graph_, NodeKind::kOperator, "Timestamps", {node},
-                                       typeid(T).name(),
-                                       std::make_shared<Factory>(watermarks.assigner()))};
+    return {graph_,
+            internal::add_node(graph_, NodeKind::kOperator, "Timestamps", {node}, typeid(T).name(),
+                               std::make_shared<Factory>(watermarks.assigner()))};
   }
 
   const StreamGraph& graph() const { return graph_; }

@@ -1,5 +1,5 @@
-// The typed operators that a chain is made of. A chain is built from its end: each operator is given
-// the output behind it, so a record passes through the chain by one call per operator.
+// The typed operators that a chain is made of. A chain is built from its end: each operator is
+// given the output behind it, so a record passes through the chain by one call per operator.
 #pragma once
 
 #include <memory>

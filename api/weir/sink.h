@@ -1,10 +1,10 @@
 // What a sink connector implements.
 //
 // Exactly-once is two-phase commit. At a barrier the writer prepares what it wrote since the last
-// one and describes it by committables, which go into the checkpoint. When the checkpoint is durable
-// the committer commits them, from the committable alone: in a normal run exactly as after a crash,
-// in another process. The runtime carries every committable on from checkpoint to checkpoint until
-// its commit is known, and retries.
+// one and describes it by committables, which go into the checkpoint. When the checkpoint is
+// durable the committer commits them, from the committable alone: in a normal run exactly as after
+// a crash, in another process. The runtime carries every committable on from checkpoint to
+// checkpoint until its commit is known, and retries.
 //
 // TwoPhaseCommitSink (two_phase_commit_sink.h) is the easy way to write one.
 #pragma once
@@ -24,15 +24,16 @@ namespace weir {
 
 // Records written to one place by one transaction, for the report when it is lost.
 struct WrittenRange {
-  std::string resource;         // e.g. "orders-3"
-  std::int64_t first = 0;       // offsets, both inclusive
+  std::string resource;    // e.g. "orders-3"
+  std::int64_t first = 0;  // offsets, both inclusive
   std::int64_t last = 0;
   std::uint64_t records = 0;
 };
 
 // A prepared transaction: all it takes to commit it from any process.
 struct Committable {
-  std::string transaction;  // unique for the sink's whole life, e.g. "<transactional id>/<pid>/<epoch>"
+  std::string
+      transaction;  // unique for the sink's whole life, e.g. "<transactional id>/<pid>/<epoch>"
   std::int64_t checkpoint_id = 0;  // the barrier that prepared it
   std::vector<WrittenRange> ranges;
   std::uint64_t records = 0;
@@ -50,8 +51,8 @@ struct CommitResult {
   std::string message;  // why, unless committed
 };
 
-// Writes the records of one subtask. Confined to its task's thread. When the task ends, for whatever
-// reason, prepared transactions must be left alone: only a recovery decides about them.
+// Writes the records of one subtask. Confined to its task's thread. When the task ends, for
+// whatever reason, prepared transactions must be left alone: only a recovery decides about them.
 class SinkWriterBase {
  public:
   virtual ~SinkWriterBase() = default;

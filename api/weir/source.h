@@ -2,8 +2,8 @@
 //
 // A source has one coordinator in the job and one reader in each subtask. The coordinator knows the
 // splits (of Kafka: the partitions) and gives them to readers; readers read them and keep their
-// position in the checkpoint. On restore the coordinator gets every split state back, from whichever
-// reader it came, and assigns anew: so the job may come back at another parallelism.
+// position in the checkpoint. On restore the coordinator gets every split state back, from
+// whichever reader it came, and assigns anew: so the job may come back at another parallelism.
 #pragma once
 
 #include <chrono>

@@ -4,7 +4,9 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
+#include <vector>
 
 #include "weir/graph.h"
 
@@ -100,6 +102,9 @@ class DataStreamSink {
   DataStreamSink& name(std::string name) {
     return graph_->nodes[node_].name = std::move(name), *this;
   }
+  DataStreamSink& set_parallelism(int parallelism) {
+    return graph_->nodes[node_].parallelism = parallelism, *this;
+  }
 
  private:
   StreamGraph* graph_;
@@ -114,8 +119,8 @@ class DataStreamSink {
 //       .sink_to(sink).uid("out");
 //
 // Functions are copied into every subtask. Text reaches them as std::string_view, other types as
-// const T& (see element.h), so they take `auto`, std::string_view or const T&. An exception fails the
-// task with its text.
+// const T& (see element.h), so they take `auto`, std::string_view or const T&. An exception fails
+// the task with its text.
 template <typename T>
 class DataStream {
  public:
@@ -157,9 +162,9 @@ class DataStream {
   DataStreamSink sink_to(S sink) {
     static_assert(std::is_base_of_v<Sink<T>, S>,
                   "sink_to() takes a Sink<T> whose T is the stream's element type");
-    return {*graph_, internal::add_node(*graph_, NodeKind::kSink, "Sink", {node_}, "",
-                                        std::make_shared<internal::SinkNode<T, S>>(
-                                            std::move(sink)))};
+    return {*graph_,
+            internal::add_node(*graph_, NodeKind::kSink, "Sink", {node_}, "",
+                               std::make_shared<internal::SinkNode<T, S>>(std::move(sink)))};
   }
 
   // The operator's identity across restarts and upgrades; set it on everything that has state.
@@ -172,10 +177,10 @@ class DataStream {
  private:
   template <typename Op, typename Out, typename F>
   DataStream<Out> add(const char* name, F function) {
-    return {*graph_, internal::add_node(*graph_, NodeKind::kOperator, name, {node_},
-                                        typeid(Out).name(),
-                                        std::make_shared<internal::OperatorNode<Op, Out, F>>(
-                                            std::move(function)))};
+    return {*graph_,
+            internal::add_node(
+                *graph_, NodeKind::kOperator, name, {node_}, typeid(Out).name(),
+                std::make_shared<internal::OperatorNode<Op, Out, F>>(std::move(function)))};
   }
 
   StreamGraph* graph_;
