@@ -6,6 +6,8 @@
 
 include(GoogleTest)
 
+option(WEIR_BUILD_TESTS "Build the GoogleTest programs" ON)
+
 function(weir_library name)
   cmake_parse_arguments(ARG "SHARED" "" "SOURCES;DEPS" ${ARGN})
   if(ARG_SHARED)
@@ -28,6 +30,9 @@ function(weir_program name output)
 endfunction()
 
 function(weir_test name)
+  if(NOT WEIR_BUILD_TESTS)
+    return()
+  endif()
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)
