@@ -1,0 +1,144 @@
+#include "jobmanager/checkpoint/transaction_ledger.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace weir {
+
+namespace {
+
+bool carried_by_any(const pb::LedgerEntry& entry, const std::vector<CheckpointId>& checkpoints) {
+  return std::any_of(checkpoints.begin(), checkpoints.end(), [&](CheckpointId checkpoint) {
+    return checkpoint.value() >= entry.carried_first() &&
+           checkpoint.value() <= entry.carried_last();
+  });
+}
+
+}  // namespace
+
+TransactionLedger::TransactionLedger(std::string job_id) : job_id_(std::move(job_id)) {}
+
+TransactionLedger::TransactionLedger(const pb::TransactionLedger& stored)
+    : job_id_(stored.job_id()), generation_max_(stored.generation_max()) {
+  for (const pb::LedgerEntry& entry : stored.entries()) {
+    entries_[{entry.sink_uid(), entry.committable().transaction()}] = entry;
+  }
+}
+
+void TransactionLedger::add_checkpoint(const pb::CheckpointManifest& manifest, int64_t now_ms) {
+  raise_generation(Generation(manifest.generation()));
+  for (const pb::OperatorState& state : manifest.operators()) {
+    for (const pb::Committable& committable : state.committables()) {
+      auto [it, is_new] = entries_.try_emplace({state.uid(), committable.transaction()});
+      pb::LedgerEntry& entry = it->second;
+      if (is_new) {
+        entry.set_sink_uid(state.uid());
+        entry.set_subtask(state.subtask());
+        *entry.mutable_committable() = committable;
+        entry.set_state(pb::LedgerEntry::PREPARED);
+        entry.set_carried_first(manifest.checkpoint_id());
+        entry.set_changed_time_ms(now_ms);
+      }
+      // Publications may overtake each other only downwards: a savepoint is written when it is.
+      entry.set_carried_first(std::min(entry.carried_first(), manifest.checkpoint_id()));
+      entry.set_carried_last(std::max(entry.carried_last(), manifest.checkpoint_id()));
+    }
+  }
+}
+
+bool TransactionLedger::record_outcome(const std::string& sink_uid, const std::string& transaction,
+                                       pb::LedgerEntry::State state, const std::string& message,
+                                       int64_t now_ms) {
+  const auto it = entries_.find({sink_uid, transaction});
+  if (it == entries_.end() || it->second.state() != pb::LedgerEntry::PREPARED) return false;
+  it->second.set_state(state);
+  it->second.set_message(message);
+  it->second.set_changed_time_ms(now_ms);
+  return true;
+}
+
+bool TransactionLedger::record_by_hand(const std::string& sink_uid, const std::string& transaction,
+                                       pb::LedgerEntry::State state, const std::string& message,
+                                       int64_t now_ms) {
+  const auto it = entries_.find({sink_uid, transaction});
+  if (it == entries_.end()) return false;
+  it->second.set_state(state);
+  it->second.set_message(message);
+  it->second.set_changed_time_ms(now_ms);
+  return true;
+}
+
+void TransactionLedger::retain(const std::vector<CheckpointId>& checkpoints) {
+  std::erase_if(entries_, [&](const auto& item) {
+    return item.second.state() != pb::LedgerEntry::PREPARED &&
+           !carried_by_any(item.second, checkpoints);
+  });
+}
+
+void TransactionLedger::on_recovered(std::optional<CheckpointId> restored, int64_t now_ms) {
+  for (auto& [key, entry] : entries_) {
+    if (entry.state() != pb::LedgerEntry::PREPARED) continue;
+    if (restored && carried_by_any(entry, {*restored})) continue;
+    if (restored && entry.carried_last() < restored->value()) continue;
+    entry.set_state(pb::LedgerEntry::LOST);
+    entry.set_changed_time_ms(now_ms);
+    entry.set_message(
+        absl::StrCat("fenced by the recovery from ",
+                     restored ? absl::StrCat("checkpoint ", restored->value()) : "the job's start",
+                     ", which doesn't carry it and writes its records again"));
+  }
+}
+
+void TransactionLedger::drop_unpublished(const std::vector<CheckpointId>& published) {
+  int64_t newest = 0;
+  for (CheckpointId checkpoint : published) newest = std::max(newest, checkpoint.value());
+  std::erase_if(entries_, [&](const auto& item) { return item.second.carried_first() > newest; });
+  for (auto& [key, entry] : entries_) {
+    entry.set_carried_last(std::min(entry.carried_last(), newest));
+  }
+}
+
+std::optional<pb::LedgerEntry> TransactionLedger::find(const std::string& sink_uid,
+                                                       const std::string& transaction) const {
+  const auto it = entries_.find({sink_uid, transaction});
+  if (it == entries_.end()) return std::nullopt;
+  return it->second;
+}
+
+bool TransactionLedger::known_committed(const std::string& sink_uid,
+                                        const std::string& transaction) const {
+  const auto it = entries_.find({sink_uid, transaction});
+  return it != entries_.end() && it->second.state() == pb::LedgerEntry::COMMITTED;
+}
+
+size_t TransactionLedger::open_of(CheckpointId checkpoint) const {
+  return static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(), [&](const auto& item) {
+    return item.second.state() == pb::LedgerEntry::PREPARED &&
+           carried_by_any(item.second, {checkpoint});
+  }));
+}
+
+std::optional<int64_t> TransactionLedger::oldest_prepared_time_ms() const {
+  std::optional<int64_t> oldest;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.state() != pb::LedgerEntry::PREPARED) continue;
+    if (!oldest || entry.changed_time_ms() < *oldest) oldest = entry.changed_time_ms();
+  }
+  return oldest;
+}
+
+void TransactionLedger::raise_generation(Generation generation) {
+  generation_max_ = std::max(generation_max_, generation);
+}
+
+pb::TransactionLedger TransactionLedger::to_proto() const {
+  pb::TransactionLedger proto;
+  proto.set_format_version(1);
+  proto.set_job_id(job_id_);
+  proto.set_generation_max(generation_max_.value());
+  for (const auto& [key, entry] : entries_) *proto.add_entries() = entry;
+  return proto;
+}
+
+}  // namespace weir

@@ -1,0 +1,222 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/ids.h"
+#include "jobmanager/plan/job_plan.h"
+#include "jobmanager/recover/restart_strategy.h"
+
+namespace weir {
+
+// Where the job is. README.md has the diagram.
+enum class AttemptStep {
+  kNew,
+  kWaitingForSlots,
+  kValidating,  // coordinators open and validate
+  kClaiming,    // exclusive resources
+  kPersisting,  // attempt and generation become durable, publications in flight are settled
+  kRecovering,  // coordinators recover, tasks are deployed
+  kStarting,    // tasks open
+  kRunning,
+  kFinishing,  // the last checkpoint is published, its commits are awaited
+  kCanceling,  // everything of the attempt is told to end
+  kWaitingToRestart,
+  kDone,
+};
+std::string_view to_string(AttemptStep step);
+
+// What the job is to become; all but kRun are durable before anything is done about them, and from
+// then on an attempt only settles: coordinators recover, no task runs.
+enum class JobIntent { kRun, kCancel, kFinish, kFail };
+
+// --- decisions ---
+
+struct RequestSlots {
+  int32_t count;  // 0: any TaskManager will do, for coordinators only
+};
+struct DeployCoordinatorsDecision {
+  std::vector<std::string> uids;
+};
+struct ClaimResources {
+  std::vector<std::string> resources;
+};
+// Write attempt and generation into the job's record, behind every publication before it; answer
+// with attempt_persisted().
+struct PersistAttempt {
+  Attempt attempt;
+  uint64_t generation_above;  // of coordinators: the generation must be larger
+};
+struct RecoverCoordinatorsDecision {
+  std::vector<std::string> uids;
+};
+struct DeployTasksDecision {};
+struct PersistResolved {  // then resolved_durable()
+  std::string uid;
+  std::string state;
+};
+struct AcknowledgeResolved {
+  std::string uid;
+};
+struct StartTasksDecision {};
+struct StartCoordinatorsDecision {};
+struct StartCheckpoints {};
+struct TriggerFinalCheckpoint {};
+struct StopCheckpoints {
+  std::string cause;
+};
+struct CancelAttemptDecision {};  // to every TaskManager that was given a part
+struct PersistIntent {            // then intent_persisted()
+  JobIntent intent;
+};
+struct ScheduleRestart {  // then restart_due()
+  std::chrono::milliseconds delay;
+};
+struct RecordFault {
+  std::string where;
+  std::string cause;
+};
+struct ReleaseSlots {};
+struct Terminated {
+  JobIntent as;  // kCancel, kFinish or kFail
+};
+
+using AttemptDecision =
+    std::variant<RequestSlots, DeployCoordinatorsDecision, ClaimResources, PersistAttempt,
+                 RecoverCoordinatorsDecision, DeployTasksDecision, PersistResolved,
+                 AcknowledgeResolved, StartTasksDecision, StartCoordinatorsDecision,
+                 StartCheckpoints, TriggerFinalCheckpoint, StopCheckpoints, CancelAttemptDecision,
+                 PersistIntent, ScheduleRestart, RecordFault, ReleaseSlots, Terminated>;
+using AttemptDecisions = std::vector<AttemptDecision>;
+
+struct AttemptFailure {
+  std::string where;
+  std::string cause;
+  bool fatal = false;  // no restart
+};
+
+// Takes a job through its attempts to its end. Pure: events in, decisions out. It lives as long as
+// the job's controller; the strategy outlives it.
+//
+// Events of tasks and coordinators name their attempt; those of another one change nothing.
+class AttemptMachine {
+ public:
+  struct History {
+    JobIntent intent = JobIntent::kRun;
+    Attempt next_attempt;
+    bool ever_ran = false;  // a generation was given out: something may be left to settle
+  };
+
+  AttemptMachine(const JobPlan& plan, History history, RestartStrategy& strategy);
+
+  // Begins: with the first attempt, or after a restart of the JobManager with the next one.
+  AttemptDecisions start();
+
+  AttemptDecisions slots_granted(std::set<std::string> taskmanagers);
+  AttemptDecisions slots_refused(const std::string& cause, MonotonicTime now);
+  AttemptDecisions coordinator_validated(Attempt attempt, const std::string& uid,
+                                         std::vector<std::string> exclusive_resources,
+                                         uint64_t generation_max);
+  AttemptDecisions resources_granted();
+  AttemptDecisions resources_refused(const std::string& cause, MonotonicTime now);
+  AttemptDecisions attempt_persisted(Attempt attempt);
+  AttemptDecisions coordinator_resolved(Attempt attempt, const std::string& uid, std::string state);
+  AttemptDecisions resolved_durable(Attempt attempt, const std::string& uid);
+  AttemptDecisions coordinator_recovered(Attempt attempt, const std::string& uid);
+  AttemptDecisions task_deployed(Attempt attempt, TaskIndex task);
+  AttemptDecisions task_running(Attempt attempt, TaskIndex task);
+  AttemptDecisions task_drained(Attempt attempt, TaskIndex task);
+  // Of a task, a coordinator, the checkpoints, the record's store.
+  AttemptDecisions failed(Attempt attempt, const AttemptFailure& failure, MonotonicTime now);
+  AttemptDecisions taskmanager_lost(const std::string& taskmanager, const std::string& cause,
+                                    MonotonicTime now);
+  AttemptDecisions attempt_released(Attempt attempt, const std::string& taskmanager);
+  // Whoever hasn't released by now is given up; its slots stay with it.
+  AttemptDecisions release_timed_out(Attempt attempt);
+  AttemptDecisions restart_due(Attempt attempt);
+
+  AttemptDecisions cancel_requested();
+  AttemptDecisions intent_persisted(JobIntent intent);
+  // The last checkpoint is the recovery point, and with it kFinish is the durable intent.
+  AttemptDecisions final_checkpoint_published(Attempt attempt);
+  AttemptDecisions final_commits_known(Attempt attempt);
+
+  AttemptStep step() const { return step_; }
+  JobIntent intent() const { return intent_; }
+  Attempt attempt() const { return attempt_; }
+  bool settling() const { return intent_ != JobIntent::kRun; }
+  // Flink's job status.
+  std::string_view job_state() const;
+  // What it waits for; "" while it runs.
+  std::string waiting_for() const;
+  const std::set<std::string>& participants() const { return participants_; }
+
+ private:
+  enum class Signal {
+    kStart,
+    kSlots,
+    kAllValidated,
+    kResources,
+    kPersisted,
+    kAllRecovered,
+    kSettled,
+    kAllRunning,
+    kLastPublished,
+    kLastCommitted,
+    kFailure,
+    kEndWanted,
+    kReleased,
+    kRestart,
+    kNothingLeft,
+  };
+  struct Transition {
+    AttemptStep from;
+    Signal signal;
+    AttemptStep to;
+  };
+  static const Transition kTransitions[];
+
+  // Takes the transition and enters the step; nothing, if the table has none.
+  void take(Signal signal, AttemptDecisions& decisions);
+  void enter(AttemptStep step, AttemptDecisions& decisions);
+  void begin_attempt(AttemptDecisions& decisions);
+  void check_recovered(AttemptDecisions& decisions);
+  void fail(const AttemptFailure& failure, MonotonicTime now, AttemptDecisions& decisions);
+  void want(JobIntent intent, AttemptDecisions& decisions);
+  // Leaves kCanceling and kWaitingToRestart when what they wait for is there.
+  void go_on(AttemptDecisions& decisions);
+  bool active() const;
+  bool current(Attempt attempt) const { return attempt == attempt_ && active(); }
+  bool nothing_to_settle() const;
+  std::vector<std::string> coordinators_to_run() const;
+
+  const JobPlan& plan_;
+  RestartStrategy& strategy_;
+  AttemptStep step_ = AttemptStep::kNew;
+  JobIntent intent_;
+  std::optional<JobIntent> intent_wanted_;  // being made durable
+  Attempt attempt_;
+  bool ever_ran_;
+  bool settled_ = false;      // nothing is left to be committed or fenced
+  bool restart_due_ = false;  // the strategy's delay is over
+  int32_t settle_failures_ = 0;
+
+  std::set<std::string> participants_;  // TaskManagers that may run something of the attempt
+  std::set<std::string> unvalidated_;
+  std::set<std::string> unrecovered_;
+  std::set<TaskIndex> undeployed_;
+  std::set<TaskIndex> not_running_;
+  std::set<TaskIndex> not_drained_;
+  std::vector<std::string> resources_;
+  uint64_t generation_max_ = 0;
+};
+
+}  // namespace weir
