@@ -40,7 +40,7 @@ class Mailbox {
         &SystemClock::instance();  // outlives the mailbox; decides when timers are due
     // Called after each post by the poster, outside the lock: wakes a thread that sleeps elsewhere.
     // Tells nothing of timers: bound such a sleep by time_to_next_timer().
-    std::function<void()> wakeup;
+    std::function<void()> wakeup = {};
   };
 
   explicit Mailbox(Options options);
