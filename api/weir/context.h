@@ -11,8 +11,8 @@ namespace weir {
 struct CheckpointSettings {
   std::chrono::milliseconds interval{0};  // 0: no periodic checkpoints
   std::chrono::milliseconds timeout{0};
-  std::chrono::milliseconds restart_budget{
-      0};  // how long the job may be down (sink.restart-budget)
+  // How long the job may be down (sink.restart-budget).
+  std::chrono::milliseconds restart_budget{0};
   int concurrent_max = 1;
 };
 

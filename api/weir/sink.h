@@ -32,8 +32,8 @@ struct WrittenRange {
 
 // A prepared transaction: all it takes to commit it from any process.
 struct Committable {
-  std::string
-      transaction;  // unique for the sink's whole life, e.g. "<transactional id>/<pid>/<epoch>"
+  // Unique for the sink's whole life, e.g. "<transactional id>/<pid>/<epoch>".
+  std::string transaction;
   std::int64_t checkpoint_id = 0;  // the barrier that prepared it
   std::vector<WrittenRange> ranges;
   std::uint64_t records = 0;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "weir/graph.h"
+#include "weir/two_phase_commit_sink.h"
 
 namespace weir {
 
@@ -157,14 +158,18 @@ class DataStream {
     return add<internal::ProcessOperator<F>, typename F::Result>("Process", std::move(function));
   }
 
-  // A Sink<T>, e.g. KafkaSink<T>.
+  // A Sink<T>, e.g. KafkaSink<T>, or a TwoPhaseCommitSink<T, …>.
   template <typename S>
   DataStreamSink sink_to(S sink) {
-    static_assert(std::is_base_of_v<Sink<T>, S>,
-                  "sink_to() takes a Sink<T> whose T is the stream's element type");
-    return {*graph_,
-            internal::add_node(*graph_, NodeKind::kSink, "Sink", {node_}, "",
-                               std::make_shared<internal::SinkNode<T, S>>(std::move(sink)))};
+    if constexpr (requires { typename S::Transaction; }) {
+      return sink_to(internal::TwoPhaseCommitAdapter<S>(std::move(sink)));
+    } else {
+      static_assert(std::is_base_of_v<Sink<T>, S>,
+                    "sink_to() takes a Sink<T> whose T is the stream's element type");
+      return {*graph_,
+              internal::add_node(*graph_, NodeKind::kSink, "Sink", {node_}, "",
+                                 std::make_shared<internal::SinkNode<T, S>>(std::move(sink)))};
+    }
   }
 
   // The operator's identity across restarts and upgrades; set it on everything that has state.
