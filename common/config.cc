@@ -66,7 +66,7 @@ absl::Status flatten(const YAML::Node& node, const std::string& key, Entries& en
   }
   if (!node.IsScalar()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("line ", node.Mark().line + 1, ": '", key, "' has no value"));
+        absl::StrCat("'", key, "' has no value; give it one or leave it out"));
   }
   entries.emplace_back(key, node.Scalar());
   return absl::OkStatus();
