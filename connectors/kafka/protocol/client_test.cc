@@ -364,6 +364,29 @@ TEST(ClientTest, NobodyThereIsUnavailable) {
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("refused")));
 }
 
+TEST(ClientTest, LogsInAgainBeforeTheSessionEnds) {
+  Writer mechanisms;
+  mechanisms.int16(0);
+  mechanisms.array_length(0);
+  Writer session;
+  session.int16(0);
+  session.int16(-1);
+  session.bytes("");
+  session.int64(1);  // millisecond
+  ScriptedBroker broker;
+  broker.then(SaslHandshakeRequest::kApi.key, Reaction::answer(mechanisms.data()));
+  broker.then(SaslAuthenticateRequest::kApi.key, Reaction::answer(session.data()));
+  broker.then(kFindCoordinatorKey, coordinator_is(broker));
+  ClientConfig config;
+  config.bootstrap_servers = {{"127.0.0.1", broker.port()}};
+  config.sasl = SaslConfig{SaslMechanism::kPlain, "user", "secret"};
+  Client client(config);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_THAT(client.find_transaction_coordinator(kId, later()), IsOk());
+  }
+  EXPECT_EQ(broker.requests(SaslAuthenticateRequest::kApi.key), 2);
+}
+
 class ListTransactionsTest : public ::testing::Test {
  protected:
   // Whichever broker is asked.
