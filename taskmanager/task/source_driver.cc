@@ -1,0 +1,65 @@
+#include "taskmanager/task/source_driver.h"
+
+#include <utility>
+#include <vector>
+
+#include "api/library/convert.h"
+#include "proto/control.pb.h"
+
+namespace weir {
+
+SourceDriver::SourceDriver(TaskChain::Source& source, AttemptInfo attempt, int subtask,
+                           int parallelism, const std::atomic<bool>& cancelled, Gauges& gauges,
+                           ControlSender& sender)
+    : source_(source),
+      context_(std::move(attempt), source.uid, subtask, parallelism, cancelled, gauges, sender) {}
+
+void SourceDriver::open(uint64_t generation) {
+  context_.set_generation(generation);
+  source_.reader->open(context_);
+}
+
+void SourceDriver::on_event(const pb::SourceEvent& event) {
+  switch (event.event_case()) {
+    case pb::SourceEvent::kSplits: {
+      std::vector<Split> splits;
+      for (const pb::Split& split : event.splits().splits()) splits.push_back(from_proto(split));
+      source_.reader->add_splits(splits);
+      break;
+    }
+    case pb::SourceEvent::kNoMoreSplits:
+      source_.reader->no_more_splits();
+      break;
+    case pb::SourceEvent::kToReader:
+      source_.reader->on_coordinator_event(event.to_reader());
+      break;
+    case pb::SourceEvent::kToCoordinator:
+    case pb::SourceEvent::EVENT_NOT_SET:
+      break;
+  }
+}
+
+void SourceDriver::snapshot(int64_t checkpoint_id, pb::OperatorState& state) {
+  state.set_uid(source_.uid);
+  state.set_subtask(context_.subtask());
+  for (const Split& split : source_.reader->snapshot(checkpoint_id)) {
+    *state.add_splits() = to_proto(split);
+  }
+}
+
+void SourceDriver::notify_checkpoint_complete(int64_t checkpoint_id) {
+  source_.reader->notify_checkpoint_complete(checkpoint_id);
+}
+
+void SourceDriver::Context::send_to_coordinator(std::string event) {
+  pb::FromTaskManager message;
+  pb::SourceEvent& source_event = *message.mutable_source_event();
+  source_event.mutable_coordinator()->set_job_id(job_id());
+  source_event.mutable_coordinator()->set_attempt(attempt());
+  source_event.mutable_coordinator()->set_uid(uid());
+  source_event.set_subtask(subtask());
+  source_event.set_to_coordinator(std::move(event));
+  sender_.send(std::move(message));
+}
+
+}  // namespace weir
