@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "common/mutex.h"
 
 namespace weir {
 namespace {
@@ -31,10 +33,14 @@ const Log* make_log(spdlog::sink_ptr sink, const LogOptions& options) {
   logger->set_level(spdlog::level::trace);
   logger->set_pattern("%v");
   logger->flush_on(spdlog::level::trace);  // the last lines before a kill are the ones that matter
-  return new Log{.logger = std::move(logger), .level = options.level, .json = options.json};
+  // Never freed: another thread may be writing while log_init replaces it, or at the process's end.
+  static Mutex mutex;
+  static auto* logs = new std::deque<Log>;
+  MutexLock lock(mutex);
+  logs->push_back({.logger = std::move(logger), .level = options.level, .json = options.json});
+  return &logs->back();
 }
 
-// Never freed: another thread may be writing while log_init replaces it.
 std::atomic<const Log*>& current() {
   static std::atomic<const Log*> log{
       make_log(std::make_shared<spdlog::sinks::stderr_sink_mt>(), LogOptions{})};

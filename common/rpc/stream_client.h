@@ -30,7 +30,7 @@ class StreamClient final : public Stream<Out>, private grpc::ClientBidiReactor<O
                                             const StreamOptions& options = {}) {
     std::shared_ptr<StreamClient> stream(new StreamClient(std::move(handlers), options));
     stream->self_ = stream;
-    start_rpc(&stream->context_, static_cast<Reactor*>(stream.get()));
+    stream->start(start_rpc);
     // gRPC allows operations from outside its callbacks while the hold is there: until reading
     // ends.
     stream->AddHold();
@@ -67,12 +67,18 @@ class StreamClient final : public Stream<Out>, private grpc::ClientBidiReactor<O
   StreamClient(StreamHandlers<In> handlers, const StreamOptions& options)
       : handlers_(std::move(handlers)), queue_(options.max_queued_messages) {}
 
+  template <typename StartRpc>
+  void start(StartRpc& start_rpc) {
+    MutexLock lock(mutex_);
+    start_rpc(context_.get(), static_cast<Reactor*>(this));
+  }
+
   void cancel_locked(absl::Status reason) WEIR_REQUIRES(mutex_) {
     if (read_ended_ || !cancel_reason_.ok()) return;
     closing_ = true;
     cancel_reason_ = std::move(reason);
     queue_.drop_waiting();
-    context_.TryCancel();
+    context_->TryCancel();
   }
 
   void write_next_locked() WEIR_REQUIRES(mutex_) {
@@ -111,6 +117,7 @@ class StreamClient final : public Stream<Out>, private grpc::ClientBidiReactor<O
     {
       MutexLock lock(mutex_);
       if (!cancel_reason_.ok()) closed = cancel_reason_;
+      context_.reset();  // its reference to the channel: see the class comment
     }
     handlers_.on_closed(std::move(closed));
     handlers_ = {};  // they may hold the stream: no cycle survives
@@ -118,11 +125,12 @@ class StreamClient final : public Stream<Out>, private grpc::ClientBidiReactor<O
   }
 
   StreamHandlers<In> handlers_;
-  grpc::ClientContext context_;
   In incoming_;                         // gRPC's callbacks only
   std::shared_ptr<StreamClient> self_;  // until OnDone
 
   Mutex mutex_;
+  std::unique_ptr<grpc::ClientContext> context_ WEIR_GUARDED_BY(mutex_) =
+      std::make_unique<grpc::ClientContext>();
   WriteQueue<Out> queue_ WEIR_GUARDED_BY(mutex_);
   absl::Status cancel_reason_ WEIR_GUARDED_BY(mutex_);
   bool closing_ WEIR_GUARDED_BY(mutex_) = false;

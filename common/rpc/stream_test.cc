@@ -196,7 +196,8 @@ TEST_F(StreamTest, AServerThatIsGoneClosesTheStreamAtOnce) {
 TEST_F(StreamTest, NobodyListeningClosesTheStream) {
   const std::string address = server_->address();
   server_->shutdown(0ms);
-  auto stream = connect(make_channel(address), recorder_.handlers());
+  const auto channel = make_channel(address);
+  auto stream = connect(channel, recorder_.handlers());
   EXPECT_THAT(recorder_.wait_for_closed(), StatusIs(absl::StatusCode::kUnavailable));
 }
 
@@ -217,8 +218,8 @@ TEST_F(StreamTest, AFullQueueFailsTheStreamInsteadOfGrowing) {
   } stuck(gate);
   auto server = Server::start({}, {&stuck});
   ASSERT_THAT(server, IsOk());
-  auto stream = connect(make_channel((*server)->address()), recorder_.handlers(),
-                        {.max_queued_messages = 100});
+  const auto channel = make_channel((*server)->address());
+  auto stream = connect(channel, recorder_.handlers(), {.max_queued_messages = 100});
   const std::string large(64 << 10, 'x');
   absl::Status sent;
   for (int i = 0; i < 10'000 && sent.ok(); ++i) sent = stream->send(text_of(large));
