@@ -16,7 +16,7 @@ import time
 
 def fail(message):
     """Ends the program with one line that names it."""
-    sys.exit(f"deploy/{os.path.basename(sys.argv[0])}: {message}")
+    sys.exit(f"deploy/{os.path.basename(sys.argv[0]).removesuffix('.py')}: {message}")
 
 
 def free_ports(count):

@@ -4,9 +4,10 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
@@ -89,11 +90,36 @@ std::vector<ListedTransaction> list_transactions(const std::string& table) {
   return listed;
 }
 
+// How many values there are and the first of them: ", 3 lost (a b c)".
+std::string describe(const char* what, const std::vector<std::string>& values) {
+  constexpr size_t kExamples = 5;
+  if (values.empty()) return "";
+  std::string text = ", " + std::to_string(values.size()) + " " + what + " (";
+  for (size_t i = 0; i < std::min(values.size(), kExamples); ++i) text += values[i] + " ";
+  text.back() = ')';
+  return text;
+}
+
 std::string deploy_kafka() {
   return WEIR_SOURCE_DIR "/deploy/kafka";
 }
 
 }  // namespace
+
+std::string difference(std::vector<std::string> expected, std::vector<std::string> actual) {
+  std::ranges::sort(expected);
+  std::ranges::sort(actual);
+  std::vector<std::string> lost, more, repeated, strange;
+  std::ranges::set_difference(expected, actual, std::back_inserter(lost));
+  std::ranges::set_difference(actual, expected, std::back_inserter(more));
+  for (const std::string& value : more) {
+    (std::ranges::binary_search(expected, value) ? repeated : strange).push_back(value);
+  }
+  if (lost.empty() && more.empty()) return "";
+  return std::to_string(expected.size()) + " expected, " + std::to_string(actual.size()) +
+         " found" + describe("lost", lost) + describe("repeated", repeated) +
+         describe("strange", strange);
+}
 
 KafkaFixture::KafkaFixture(int brokers, const std::map<std::string, std::string>& settings)
     : folder_(make_temporary_folder("weir-kafka")) {

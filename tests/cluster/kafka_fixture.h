@@ -8,6 +8,10 @@
 
 namespace weir::cluster_test {
 
+// Empty if both have the same values equally often, in any order; else what `actual` has lost,
+// repeated, or has besides, with examples: EXPECT_EQ(difference(written, read), "").
+std::string difference(std::vector<std::string> expected, std::vector<std::string> actual);
+
 // Brokers are numbered from 1. Every method throws std::runtime_error with the cause when Kafka
 // doesn't do what was asked. The brokers end with this object, and with the test's process.
 class KafkaFixture {

@@ -75,6 +75,13 @@ TEST(KafkaFixtureTest, ShowsCommittedTransactionsOnly) {
   EXPECT_THAT(kafka.open_transactions("another-"), IsEmpty());
 }
 
+TEST(DifferenceTest, TellsWhatIsLostRepeatedAndStrange) {
+  EXPECT_EQ(difference({"a", "b", "b"}, {"b", "a", "b"}), "");
+  EXPECT_EQ(difference({"a", "b", "c"}, {"x", "b", "b", "b"}),
+            "3 expected, 4 found, 2 lost (a c), 2 repeated (b b), 1 strange (x)");
+  EXPECT_EQ(difference({"a", "a"}, {"a"}), "2 expected, 1 found, 1 lost (a)");
+}
+
 TEST(KafkaFixtureTest, KeepsItsDataWhenTheBrokerIsKilled) {
   KafkaFixture kafka;
   std::string topic = kafka.create_topic("kept", 2);
