@@ -95,12 +95,12 @@ absl::StatusOr<std::shared_ptr<const JobLibrary>> JobLibrary::load(const std::st
 absl::StatusOr<std::shared_ptr<const JobLibrary>> JobLibrary::open(const std::string& path,
                                                                    std::string sha256) {
   WEIR_RETURN_IF_ERROR(check_elf(path));
-  // The loader knows a file by its inode: one that was overwritten in place would come back old.
+  // The loader knows a file by its path and inode: a newer version would come back as the old one.
   if (dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD) != nullptr) {
     return absl::FailedPreconditionError(
         absl::StrCat(path,
-                     " was overwritten while it is loaded: replace it by a new file (mv), "
-                     "or give it another name"));
+                     ": an older version of this file is loaded in this process; give the "
+                     "new one another name"));
   }
   void* const handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {

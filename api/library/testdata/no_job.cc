@@ -1,0 +1,4 @@
+// A library that isn't a job.
+int answer() {
+  return 42;
+}
