@@ -90,6 +90,7 @@ Client::Client(ClientConfig config) : config_(std::move(config)) {}
 absl::StatusOr<Connection*> Client::connection_to(const HostPort& server, Deadline deadline) {
   std::unique_ptr<Connection>& connection = connections_[server];
   if (connection == nullptr || !connection->usable()) {
+    connection.reset();
     auto opened = Connection::open(config_, server, deadline);
     if (!opened.ok()) {
       connections_.erase(server);
