@@ -28,7 +28,7 @@ constexpr int16_t kEndTxnKey = EndTxnRequest::kApi.key;
 constexpr int16_t kListTransactionsKey = ListTransactionsRequest::kApi.key;
 
 Deadline soon() {
-  return steady_clock::now() + milliseconds(300);
+  return steady_clock::now() + milliseconds(1'000);
 }
 Deadline later() {
   return steady_clock::now() + milliseconds(20'000);
