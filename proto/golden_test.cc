@@ -1,0 +1,205 @@
+// Yesterday's bytes load today: each durable message is compared with bytes written by its
+// version 1.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/text_format.h"
+#include "google/protobuf/util/message_differencer.h"
+#include "proto/checkpoint.pb.h"
+#include "proto/job_graph.pb.h"
+#include "proto/job_record.pb.h"
+#include "proto/kafka.pb.h"
+#include "proto/ledger.pb.h"
+
+namespace weir::pb {
+namespace {
+
+template <typename Message>
+Message from_text(const char* text) {
+  Message message;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &message));
+  return message;
+}
+
+std::string to_hex(const google::protobuf::Message& message) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  return absl::BytesToHexString(bytes);
+}
+
+template <typename Message>
+void expect_golden(const char* text, const std::string& hex) {
+  const Message expected = from_text<Message>(text);
+  EXPECT_EQ(to_hex(expected), hex);
+  Message loaded;
+  ASSERT_TRUE(loaded.ParseFromString(absl::HexStringToBytes(hex)));
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(loaded, expected));
+}
+
+TEST(Golden, JobGraph) {
+  expect_golden<JobGraph>(
+      R"pb(format_version: 1
+           name: "processed"
+           nodes {
+             id: 0
+             kind: SOURCE
+             name: "Source: lines"
+             uid: "lines"
+             parallelism: 2
+             output_type: "s"
+             has_coordinator: true
+           }
+           nodes {
+             id: 1
+             kind: SINK
+             name: "Sink"
+             uid: "out"
+             parallelism: 2
+             inputs: 0
+             has_coordinator: true
+             has_committer: true
+           }
+           configuration { key: "execution.checkpointing.interval" value: "5 s" }
+           fingerprint: 81985529216486895
+           library_sha256: "ab"
+           library_name: "processed.so"
+           arguments: "--in"
+           arguments: "a"
+           allow_non_restored_state: true)pb",
+      "0801120970726f6365737365641a1d1a0d536f757263653a206c696e657322056c696e657328023a01734001"
+      "1a18080110021a0453696e6b22036f757428023201004001480122270a20657865637574696f6e2e63686563"
+      "6b706f696e74696e672e696e74657276616c120335207329efcdab8967452301320261623a0c70726f636573"
+      "7365642e736f42042d2d696e4201614801");
+}
+
+TEST(Golden, CheckpointManifest) {
+  expect_golden<CheckpointManifest>(
+      R"pb(format_version: 1
+           job_id: "00000000000000000000000000000001"
+           job_name: "processed"
+           checkpoint_id: 7
+           attempt: 2
+           generation: 3
+           savepoint: true
+           trigger_time_ms: 1700000000000
+           parallelism { key: "out" value: 2 }
+           operators {
+             uid: "out"
+             subtask: 1
+             splits { id: "in-0" state: "s" }
+             committables {
+               transaction: "p:out:3:1:0/4711/5"
+               checkpoint_id: 7
+               ranges { resource: "o-1" first: 10 last: 19 records: 10 }
+               records: 10
+               payload: "k"
+             }
+             writer_state: "w"
+             state { file { path: "chk-7/x" size_bytes: 70000 xxh3: 99 } }
+           }
+           operators {
+             uid: "lines"
+             state { inline: "i" }
+           }
+           coordinators { uid: "lines" state: "c" })pb",
+      "0801122030303030303030303030303030303030303030303030303030303030303030311a0970726f636573"
+      "73656420072802300338014080d095ffbc314a070a036f7574100252590a036f757410011a090a04696e2d30"
+      "12017322280a12703a6f75743a333a313a302f343731312f3510071a0b0a036f2d31100a1813200a200a2a01"
+      "6b2a0177321812160a0763686b2d372f7810f0a204196300000000000000520c0a056c696e657332030a0169"
+      "5a0a0a056c696e6573120163");
+}
+
+TEST(Golden, TransactionLedger) {
+  expect_golden<TransactionLedger>(
+      R"pb(format_version: 1
+           job_id: "00000000000000000000000000000001"
+           generation_max: 3
+           entries {
+             sink_uid: "out"
+             subtask: 1
+             committable { transaction: "t" checkpoint_id: 7 }
+             state: LOST
+             carried_first: 7
+             carried_last: 8
+             changed_time_ms: 1700000000000
+             message: "timed out"
+           })pb",
+      "080112203030303030303030303030303030303030303030303030303030303030303031180322260a036f75"
+      "7410011a050a017410072002280730083880d095ffbc31420974696d6564206f7574");
+}
+
+TEST(Golden, JobRecord) {
+  expect_golden<JobRecord>(
+      R"pb(format_version: 1
+           job_id: "00000000000000000000000000000001"
+           graph { name: "processed" }
+           intent: CANCEL
+           state: "RUNNING"
+           start_time_ms: 1700000000000
+           end_time_ms: 1700000000001
+           attempt: 2
+           generation: 3
+           next_checkpoint_id: 8
+           checkpoints {
+             checkpoint_id: 7
+             path: "chk-7"
+             completed_time_ms: 1700000000000
+             size_bytes: 9
+           }
+           savepoints { checkpoint_id: 6 path: "sp" savepoint: true }
+           restored_from { checkpoint_id: 5 path: "old" }
+           initial_coordinators { uid: "lines" state: "c" }
+           exclusive_resources: "kafka-prefix:c/p"
+           first_fault { attempt: 0 time_ms: 1700000000000 where: "Map (1/2)" cause: "error" }
+           last_fault { attempt: 1 cause: "error again" }
+           restarts: 2)pb",
+      "0801122030303030303030303030303030303030303030303030303030303030303030311a0b120970726f63"
+      "657373656420012a0752554e4e494e473080d095ffbc313881d095ffbc314002480350085a12080712056368"
+      "6b2d372080d095ffbc312809620808061202737018016a07080512036f6c64720a0a056c696e65731201637a"
+      "106b61666b612d7072656669783a632f708201191080d095ffbc311a094d61702028312f322922056572726f"
+      "728a010f0801220b6572726f7220616761696e900102");
+}
+
+TEST(Golden, KafkaSplitState) {
+  expect_golden<KafkaSplitState>(
+      R"pb(format_version: 1 topic: "in" partition: 3 next_offset: 4711 stop_offset: -1)pb",
+      "08011202696e180320e72428ffffffffffffffffff01");
+}
+
+TEST(Golden, KafkaSourceState) {
+  expect_golden<KafkaSourceState>(R"pb(format_version: 1
+                                       splits { topic: "in" partition: 3 next_offset: 4711 }
+                                       bounded: true)pb",
+                                  "080112091202696e180320e7241801");
+}
+
+TEST(Golden, KafkaCommittable) {
+  expect_golden<KafkaCommittable>(
+      R"pb(format_version: 1
+           transactional_id: "p:out:3:1:0"
+           producer_id: 4711
+           producer_epoch: 5
+           start_time_ms: 1700000000000)pb",
+      "0801120b703a6f75743a333a313a3018e72420052880d095ffbc31");
+}
+
+TEST(Golden, KafkaWriterState) {
+  expect_golden<KafkaWriterState>(R"pb(format_version: 1
+                                       transactional_id_prefix: "p"
+                                       generation: 3
+                                       subtask: 1
+                                       slot_count: 4)pb",
+                                  "0801120170180320012804");
+}
+
+}  // namespace
+}  // namespace weir::pb
