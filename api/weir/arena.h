@@ -35,6 +35,7 @@ class Arena {
     char* const begin = allocate(bytes);
     char* out = begin;
     for (std::string_view part : parts) {
+      if (part.empty()) continue;  // may have no address
       std::memcpy(out, part.data(), part.size());
       out += part.size();
     }

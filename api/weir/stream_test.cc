@@ -224,7 +224,7 @@ TEST(ArenaTest, ViewsLiveUntilResetHoweverLargeTheyAre) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(views[i], large + std::to_string(i));
   arena.reset();
   EXPECT_EQ(arena.copy("again"), "again");
-  EXPECT_EQ(arena.copy(""), "");
+  EXPECT_EQ(Arena().copy(std::string_view()), "");
 }
 
 }  // namespace
