@@ -1,5 +1,7 @@
 #include "connectors/kafka/sink/commit_decision.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace weir::kafka {
@@ -47,6 +49,12 @@ CommitDecision decide_by_description(const PreparedTransaction& prepared,
     case TransactionState::kCompleteCommit:
       return {CommitStep::kCommitted, ""};
     case TransactionState::kOngoing:
+      // Nothing but its commit ends a transaction without raising the epoch, so one that lacks
+      // partitions of ours came after ours: a late AddPartitionsToTxn opened it, and it is empty.
+      if (!std::includes(description.topic_partitions.begin(), description.topic_partitions.end(),
+                         prepared.topic_partitions.begin(), prepared.topic_partitions.end())) {
+        return {CommitStep::kCommitted, ""};
+      }
       if (description.topic_partitions != prepared.topic_partitions) {
         return lost(absl::StrCat("the open transaction isn't the prepared one: it has written to ",
                                  partitions_text(description.topic_partitions), " instead of ",

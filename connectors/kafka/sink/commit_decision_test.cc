@@ -46,12 +46,18 @@ TEST(CommitDecisionTest, AnotherProducerIdOrEpochIsALossThatNamesBoth) {
   EXPECT_EQ(decide_by_description(kPrepared, described).step, CommitStep::kLost);
 }
 
-TEST(CommitDecisionTest, OtherPartitionsThanWerePreparedAreALoss) {
+TEST(CommitDecisionTest, MorePartitionsThanWerePreparedAreALoss) {
   TransactionDescription described = description(TransactionState::kOngoing);
-  described.topic_partitions = {{"a", 0}};
+  described.topic_partitions = {{"a", 0}, {"a", 1}, {"a", 2}};
   const CommitDecision decision = decide_by_description(kPrepared, described);
   EXPECT_EQ(decision.step, CommitStep::kLost);
-  EXPECT_THAT(decision.message, HasSubstr("a-0 instead of a-0, a-2"));
+  EXPECT_THAT(decision.message, HasSubstr("a-0, a-1, a-2 instead of a-0, a-2"));
+}
+
+TEST(CommitDecisionTest, AnEmptyTransactionOpenedBehindTheCommitByALateRequestHidesNothing) {
+  TransactionDescription described = description(TransactionState::kOngoing);
+  described.topic_partitions = {{"a", 0}};
+  EXPECT_EQ(decide_by_description(kPrepared, described).step, CommitStep::kCommitted);
 }
 
 TEST(CommitDecisionTest, AnAbortedOrEmptyTransactionIsALoss) {
