@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -142,6 +143,19 @@ KafkaFixture::~KafkaFixture() {
   std::filesystem::remove_all(folder_, ignored);
 }
 
+// 0 while the broker doesn't know the topic.
+static int partition_count(rd_kafka_t* client, const std::string& topic) {
+  rd_kafka_topic_t* handle = rd_kafka_topic_new(client, topic.c_str(), nullptr);
+  const rd_kafka_metadata_t* metadata = nullptr;
+  int partitions = 0;
+  if (rd_kafka_metadata(client, 0, handle, &metadata, kTimeoutMs) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    partitions = metadata->topics[0].partition_cnt;
+    rd_kafka_metadata_destroy(metadata);
+  }
+  rd_kafka_topic_destroy(handle);
+  return partitions;
+}
+
 KafkaFixture& KafkaFixture::shared() {
   static KafkaFixture fixture;
   return fixture;
@@ -173,23 +187,23 @@ std::string KafkaFixture::create_topic(const std::string& name, int partitions,
                                  : rd_kafka_event_error_string(event.get());
     throw std::runtime_error("create topic " + unique + ": " + why);
   }
+  // The controller answers before the broker has heard of the topic.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kTimeoutMs);
+  while (partition_count(client.get(), unique) != partitions) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      throw std::runtime_error("create topic " + unique + ": no broker knows it");
+    }
+  }
   return unique;
 }
 
 void KafkaFixture::produce(const std::string& topic, const std::vector<std::string>& values) {
   size_t undelivered = values.size();
   Client client = make_producer(bootstrap_, &undelivered);
-  const rd_kafka_metadata_t* metadata = nullptr;
-  rd_kafka_topic_t* handle = rd_kafka_topic_new(client.get(), topic.c_str(), nullptr);
-  rd_kafka_resp_err_t error = rd_kafka_metadata(client.get(), 0, handle, &metadata, kTimeoutMs);
-  int partitions = 0;
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    partitions = metadata->topics[0].partition_cnt;
-    rd_kafka_metadata_destroy(metadata);
-  }
-  rd_kafka_topic_destroy(handle);
+  const int partitions = partition_count(client.get(), topic);
   if (partitions == 0) throw std::runtime_error("produce: no topic " + topic);
 
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
   int32_t partition = 0;
   for (const std::string& value : values) {
     partition = (partition + 1) % partitions;
