@@ -16,8 +16,7 @@ namespace {
 constexpr absl::Duration kPatience = absl::Seconds(30);
 
 bool has_ended(const pb::JobStatus& status) {
-  return status.state() == "FINISHED" || status.state() == "CANCELED" ||
-         status.state() == "FAILED";
+  return status.state() == "FINISHED" || status.state() == "CANCELED" || status.state() == "FAILED";
 }
 
 bool is_listed(const pb::JobStatus& status, const ListOptions& list) {

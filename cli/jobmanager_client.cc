@@ -39,8 +39,7 @@ struct JobManagerClient::Stub {
       return absl::DeadlineExceededError(
           absl::StrCat("the JobManager at ", address, " didn't answer in time"));
     }
-    return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                        status.error_message());
+    return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   }
 
   template <typename Request, typename Response>
@@ -84,8 +83,7 @@ absl::Status JobManagerClient::upload_library(const std::string& path, const std
   chunk.set_sha256(sha256);
   chunk.set_name(path.substr(path.rfind('/') + 1));
   std::vector<char> buffer(256 * 1024);
-  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())),
-         file.gcount() > 0) {
+  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0) {
     chunk.set_data(buffer.data(), static_cast<std::size_t>(file.gcount()));
     if (!writer->Write(chunk)) break;  // the JobManager has it already, or failed: Finish() says
     chunk.Clear();

@@ -17,7 +17,8 @@ absl::StatusOr<std::string> jobmanager_address(const ClientOptions& client) {
   }
   WEIR_ASSIGN_OR_RETURN(const Config config,
                         Config::load(client.conf_dir, client.dynamic_properties));
-  return absl::StrCat(config.get(options::kJobManagerRpcAddress), ":", config.get(options::kJobManagerRpcPort));
+  return absl::StrCat(config.get(options::kJobManagerRpcAddress), ":",
+                      config.get(options::kJobManagerRpcPort));
 }
 
 }  // namespace weir::cli

@@ -27,7 +27,9 @@ constexpr std::chrono::seconds kKafkaTimeout{30};
 // Of the fenced id's next transaction, which nobody will begin.
 constexpr std::chrono::minutes kFenceTransactionTimeout{1};
 
-kafka::protocol::Deadline deadline() { return std::chrono::steady_clock::now() + kKafkaTimeout; }
+kafka::protocol::Deadline deadline() {
+  return std::chrono::steady_clock::now() + kKafkaTimeout;
+}
 
 absl::StatusOr<Client> connect(const KafkaOptions& options) {
   if (options.properties.count("bootstrap.servers") == 0) {
@@ -41,7 +43,8 @@ absl::StatusOr<Client> connect(const KafkaOptions& options) {
 std::string describe_ranges(const pb::Committable& committable) {
   std::vector<std::string> ranges;
   for (const pb::WrittenRange& range : committable.ranges()) {
-    ranges.push_back(fmt::format("{} offsets {}…{}", range.resource(), range.first(), range.last()));
+    ranges.push_back(
+        fmt::format("{} offsets {}…{}", range.resource(), range.first(), range.last()));
   }
   return absl::StrJoin(ranges, ", ");
 }
@@ -71,18 +74,19 @@ absl::StatusOr<pb::KafkaCommittable> parse_payload(const pb::LedgerEntry& entry)
 absl::Status check_is_open(const pb::KafkaCommittable& committable,
                            const TransactionDescription& found) {
   if (found.error != ErrorCode::kNone) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        committable.transactional_id(), ": ", kafka::protocol::error_name(found.error)));
+    return absl::FailedPreconditionError(absl::StrCat(committable.transactional_id(), ": ",
+                                                      kafka::protocol::error_name(found.error)));
   }
   if (found.producer_id != committable.producer_id() ||
       found.producer_epoch != committable.producer_epoch() ||
       found.state != TransactionState::kOngoing) {
-    return absl::FailedPreconditionError(fmt::format(
-        "the transaction of producer {} epoch {} isn't open under {}: its coordinator shows producer "
-        "{} epoch {}, {}",
-        committable.producer_id(), committable.producer_epoch(), committable.transactional_id(),
-        found.producer_id, found.producer_epoch,
-        kafka::protocol::transaction_state_name(found.state)));
+    return absl::FailedPreconditionError(
+        fmt::format("the transaction of producer {} epoch {} isn't open under {}: its coordinator "
+                    "shows producer "
+                    "{} epoch {}, {}",
+                    committable.producer_id(), committable.producer_epoch(),
+                    committable.transactional_id(), found.producer_id, found.producer_epoch,
+                    kafka::protocol::transaction_state_name(found.state)));
   }
   return absl::OkStatus();
 }
@@ -138,8 +142,9 @@ absl::Status list_broker_transactions(const KafkaOptions& kafka, const std::stri
     fmt::print(stderr, "broker {} didn't answer, so its transactions are missing: {}\n",
                missing.broker.id, std::string(missing.status.message()));
   }
-  return list.complete() ? absl::OkStatus()
-                         : absl::UnavailableError("the list isn't complete: not every broker answered");
+  return list.complete()
+             ? absl::OkStatus()
+             : absl::UnavailableError("the list isn't complete: not every broker answered");
 }
 
 absl::Status show_transaction(JobManagerClient& client, const ClientOptions& options,
@@ -151,11 +156,12 @@ absl::Status show_transaction(JobManagerClient& client, const ClientOptions& opt
     return absl::OkStatus();
   }
   const pb::Committable& committable = entry.committable();
-  fmt::print("{}  {}\n  prepared by checkpoint {}, carried by {}…{}; sink {}, subtask {}\n"
-             "  {} records: {}\n",
-             transaction, pb::LedgerEntry::State_Name(entry.state()), committable.checkpoint_id(),
-             entry.carried_first(), entry.carried_last(), entry.sink_uid(), entry.subtask(),
-             committable.records(), describe_ranges(committable));
+  fmt::print(
+      "{}  {}\n  prepared by checkpoint {}, carried by {}…{}; sink {}, subtask {}\n"
+      "  {} records: {}\n",
+      transaction, pb::LedgerEntry::State_Name(entry.state()), committable.checkpoint_id(),
+      entry.carried_first(), entry.carried_last(), entry.sink_uid(), entry.subtask(),
+      committable.records(), describe_ranges(committable));
   if (!entry.message().empty()) fmt::print("  {}\n", entry.message());
   if (kafka.properties.count("bootstrap.servers") == 0) return absl::OkStatus();
 
@@ -181,10 +187,10 @@ absl::Status commit_transaction(JobManagerClient& client, const KafkaOptions& ka
   WEIR_ASSIGN_OR_RETURN(TransactionDescription found,
                         broker.describe_transaction(payload.transactional_id(), deadline()));
   WEIR_RETURN_IF_ERROR(check_is_open(payload, found));
-  WEIR_ASSIGN_OR_RETURN(
-      auto end, broker.end_transaction(payload.transactional_id(), payload.producer_id(),
-                                       static_cast<std::int16_t>(payload.producer_epoch()),
-                                       /*commit=*/true, deadline()));
+  WEIR_ASSIGN_OR_RETURN(auto end,
+                        broker.end_transaction(payload.transactional_id(), payload.producer_id(),
+                                               static_cast<std::int16_t>(payload.producer_epoch()),
+                                               /*commit=*/true, deadline()));
   if (end.error != ErrorCode::kNone) {
     return absl::FailedPreconditionError(
         absl::StrCat(transaction, " isn't committed: ", kafka::protocol::error_name(end.error)));
@@ -203,9 +209,9 @@ absl::Status abort_transaction(JobManagerClient& client, const KafkaOptions& kaf
   WEIR_ASSIGN_OR_RETURN(TransactionDescription found,
                         broker.describe_transaction(payload.transactional_id(), deadline()));
   WEIR_RETURN_IF_ERROR(check_is_open(payload, found));
-  WEIR_ASSIGN_OR_RETURN(auto fenced, broker.init_producer_id(
-                                         payload.transactional_id(), kFenceTransactionTimeout,
-                                         kafka::protocol::Resend::kUntilDeadline, deadline()));
+  WEIR_ASSIGN_OR_RETURN(
+      auto fenced, broker.init_producer_id(payload.transactional_id(), kFenceTransactionTimeout,
+                                           kafka::protocol::Resend::kUntilDeadline, deadline()));
   if (fenced.error != ErrorCode::kNone) {
     return absl::FailedPreconditionError(
         absl::StrCat(transaction, " isn't aborted: ", kafka::protocol::error_name(fenced.error)));

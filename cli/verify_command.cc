@@ -26,13 +26,13 @@ absl::Status read_with_progress(const VerifyOptions& options, const std::string&
                                 const kafka::RecordVisitor& visit) {
   const bool terminal = isatty(STDERR_FILENO) != 0;
   std::uint64_t records = 0;
-  WEIR_RETURN_IF_ERROR(kafka::read_topic(
-      options.properties, topic, [&](std::string_view value, RecordPosition position) {
-        visit(value, position);
-        if (++records % kProgressRecords == 0 && terminal) {
-          fmt::print(stderr, "\r{}: {} records", topic, records);
-        }
-      }));
+  WEIR_RETURN_IF_ERROR(kafka::read_topic(options.properties, topic,
+                                         [&](std::string_view value, RecordPosition position) {
+                                           visit(value, position);
+                                           if (++records % kProgressRecords == 0 && terminal) {
+                                             fmt::print(stderr, "\r{}: {} records", topic, records);
+                                           }
+                                         }));
   if (terminal && records >= kProgressRecords) fmt::print(stderr, "\n");
   return absl::OkStatus();
 }
@@ -56,7 +56,8 @@ absl::Status compare_counts(const VerifyOptions& options) {
     fmt::print("{}\n", nlohmann::json{{"input", input}, {"output", output}}.dump());
   } else {
     fmt::print(
-        "{} holds {} records, {} holds {}. Only the counts are compared: give --map 'processed_{{}}' "
+        "{} holds {} records, {} holds {}. Only the counts are compared: give --map "
+        "'processed_{{}}' "
         "to compare the values.\n",
         options.input_topic, input, options.output_topic, output);
   }
@@ -74,13 +75,12 @@ absl::Status verify_topics(const VerifyOptions& options) {
   }
 
   TopicComparison comparison(options.map);
-  WEIR_RETURN_IF_ERROR(
-      read_with_progress(options, options.input_topic,
-                         [&](std::string_view value, RecordPosition) { comparison.expect(value); }));
-  WEIR_RETURN_IF_ERROR(
-      read_with_progress(options, options.output_topic, [&](std::string_view value, auto position) {
-        comparison.observe(value, position);
-      }));
+  WEIR_RETURN_IF_ERROR(read_with_progress(
+      options, options.input_topic,
+      [&](std::string_view value, RecordPosition) { comparison.expect(value); }));
+  WEIR_RETURN_IF_ERROR(read_with_progress(
+      options, options.output_topic,
+      [&](std::string_view value, auto position) { comparison.observe(value, position); }));
   if (comparison.lost() > 0) {
     WEIR_RETURN_IF_ERROR(read_with_progress(
         options, options.input_topic,
