@@ -386,9 +386,11 @@ AttemptDecisions AttemptMachine::intent_persisted(JobIntent intent) {
 
 AttemptDecisions AttemptMachine::final_checkpoint_published(Attempt attempt) {
   AttemptDecisions decisions;
-  if (attempt != attempt_ || step_ == AttemptStep::kDone) return decisions;
+  if (step_ == AttemptStep::kDone) return decisions;
   intent_ = JobIntent::kFinish;
-  take(Signal::kLastPublished, decisions);
+  // If its attempt has failed meanwhile, the one that was to follow only settles.
+  const bool running = attempt == attempt_ && step_ == AttemptStep::kRunning;
+  take(running ? Signal::kLastPublished : Signal::kEndWanted, decisions);
   go_on(decisions);
   return decisions;
 }

@@ -308,6 +308,17 @@ TEST_F(AttemptMachineTest, AFailureBehindTheLastCheckpointSettlesAndFinishes) {
   EXPECT_EQ(find<Terminated>(settle())->as, JobIntent::kFinish);
 }
 
+TEST_F(AttemptMachineTest, ALastCheckpointThatOutlivesItsAttemptTurnsTheNextIntoASettling) {
+  delay_ = milliseconds(0);
+  make({});
+  to_running();
+  fail();
+  release_all();
+  EXPECT_EQ(machine_->step(), AttemptStep::kWaitingForSlots);
+  EXPECT_EQ(find<RequestSlots>(machine_->final_checkpoint_published(Attempt(0)))->count, 0);
+  EXPECT_EQ(find<Terminated>(settle())->as, JobIntent::kFinish);
+}
+
 TEST_F(AttemptMachineTest, ACancelThatLosesAgainstTheLastCheckpointFinishes) {
   to_running();
   machine_->cancel_requested();

@@ -1,0 +1,111 @@
+#include "jobmanager/checkpoint/checkpoint_publisher.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "common/fault_point.h"
+#include "common/status.h"
+#include "common/storage/checkpoint_storage.h"
+
+namespace weir {
+
+namespace {
+
+absl::Status delete_folder(const std::string& address) {
+  const std::filesystem::path path(address);
+  WEIR_ASSIGN_OR_RETURN(auto storage,
+                        storage::open_checkpoint_storage(path.parent_path().string()));
+  return storage->delete_folder(path.filename().string());
+}
+
+std::string root_of(const CheckpointToPublish& checkpoint) {
+  return is_savepoint(checkpoint.kind) ? checkpoint.savepoint_folder : checkpoint.checkpoint_folder;
+}
+
+std::string folder_of(const CheckpointToPublish& checkpoint) {
+  return is_savepoint(checkpoint.kind) ? checkpoint.savepoint_name
+                                       : absl::StrCat(checkpoint.manifest.job_id(), "/chk-",
+                                                      checkpoint.manifest.checkpoint_id());
+}
+
+}  // namespace
+
+absl::Status write_checkpoint(const CheckpointToPublish& checkpoint, pb::JobRecord& record) {
+  WEIR_FAULT_POINT("job.before_publish");
+  const pb::CheckpointManifest& manifest = checkpoint.manifest;
+  if (record.attempt() != manifest.attempt()) {
+    return absl::AbortedError(absl::StrCat("the job is in attempt ", record.attempt(),
+                                           " and the checkpoint of attempt ", manifest.attempt()));
+  }
+  if (is_last(checkpoint.kind) && record.intent() != pb::JobRecord::RUN) {
+    return absl::FailedPreconditionError("the job is being ended otherwise");
+  }
+  const bool savepoint = is_savepoint(checkpoint.kind);
+  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(root_of(checkpoint)));
+  const std::string folder = folder_of(checkpoint);
+  const std::string bytes = manifest.SerializeAsString();
+  WEIR_RETURN_IF_ERROR(WEIR_FAULT_POINT_STATUS("job.manifest_write"));
+  WEIR_RETURN_IF_ERROR(storage->write_atomically(absl::StrCat(folder, "/_metadata"), bytes));
+  WEIR_FAULT_POINT("job.manifest_written");
+  if (savepoint) {
+    WEIR_RETURN_IF_ERROR(storage->write_atomically(absl::StrCat(folder, "/ledger"),
+                                                   checkpoint.ledger.SerializeAsString()));
+  }
+  WEIR_RETURN_IF_ERROR(write_ledger(checkpoint.ledger, checkpoint.checkpoint_folder));
+  WEIR_FAULT_POINT("job.ledger_written");
+
+  pb::CheckpointPointer pointer;
+  pointer.set_checkpoint_id(manifest.checkpoint_id());
+  pointer.set_path(storage->url_of(folder));
+  pointer.set_savepoint(savepoint);
+  pointer.set_completed_time_ms(checkpoint.now_ms);
+  pointer.set_size_bytes(bytes.size());
+  if (savepoint) *record.add_savepoints() = pointer;
+  if (is_recovery_point(checkpoint.kind)) {
+    *record.add_checkpoints() = pointer;
+    const int surplus = record.checkpoints_size() - std::max(1, checkpoint.retained);
+    if (surplus > 0) record.mutable_checkpoints()->DeleteSubrange(0, surplus);
+  }
+  if (is_last(checkpoint.kind)) record.set_intent(pb::JobRecord::FINISH);
+  WEIR_FAULT_POINT("job.before_pointer");
+  return absl::OkStatus();
+}
+
+absl::Status discard_checkpoint(const CheckpointToPublish& checkpoint) {
+  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(root_of(checkpoint)));
+  return storage->delete_folder(folder_of(checkpoint));
+}
+
+absl::Status write_ledger(const pb::TransactionLedger& ledger,
+                          const std::string& checkpoint_folder) {
+  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(checkpoint_folder));
+  return storage->write_atomically(absl::StrCat(ledger.job_id(), "/ledger"),
+                                   ledger.SerializeAsString());
+}
+
+absl::Status write_savepoint_ledger(const pb::TransactionLedger& ledger,
+                                    const pb::CheckpointPointer& savepoint) {
+  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(savepoint.path()));
+  WEIR_ASSIGN_OR_RETURN(const bool exists, storage->exists("_metadata"));
+  if (!exists) return absl::OkStatus();
+  return storage->write_atomically("ledger", ledger.SerializeAsString());
+}
+
+absl::Status delete_subsumed(const pb::JobRecord& before, const pb::JobRecord& after) {
+  absl::Status first_error;
+  for (const pb::CheckpointPointer& old : before.checkpoints()) {
+    const bool kept =
+        std::any_of(after.checkpoints().begin(), after.checkpoints().end(),
+                    [&](const auto& pointer) { return pointer.path() == old.path(); });
+    if (!kept && !old.savepoint()) first_error.Update(delete_folder(old.path()));
+  }
+  return first_error;
+}
+
+absl::Status delete_checkpoints(const pb::JobRecord& record) {
+  pb::JobRecord nothing;
+  return delete_subsumed(record, nothing);
+}
+
+}  // namespace weir

@@ -1,0 +1,48 @@
+// Writing checkpoints down: manifest and ledger, before the job's record names them. Runs on the
+// job's writer thread (metadata/job_record_writer.h); blocks on I/O.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "jobmanager/checkpoint/checkpoint_coordinator.h"
+#include "proto/checkpoint.pb.h"
+#include "proto/job_record.pb.h"
+#include "proto/ledger.pb.h"
+
+namespace weir {
+
+struct CheckpointToPublish {
+  pb::CheckpointManifest manifest;
+  CheckpointKind kind = CheckpointKind::kCheckpoint;
+  pb::TransactionLedger ledger;   // with this checkpoint's entries
+  std::string checkpoint_folder;  // root of all jobs' checkpoints
+  std::string savepoint_name;     // "savepoint-3f2a91-0123456789ab"
+  std::string savepoint_folder;
+  int32_t retained = 1;
+  int64_t now_ms = 0;
+};
+
+// Writes the files and lets `record` name the checkpoint. Aborted: the record is of another
+// attempt. FailedPrecondition: it would be the last one of a job that is being canceled.
+absl::Status write_checkpoint(const CheckpointToPublish& checkpoint, pb::JobRecord& record);
+
+// Removes the files of one that wasn't published.
+absl::Status discard_checkpoint(const CheckpointToPublish& checkpoint);
+
+absl::Status write_ledger(const pb::TransactionLedger& ledger,
+                          const std::string& checkpoint_folder);
+
+// Brings the ledger in a savepoint's folder up to date, so that the savepoint can be restored where
+// the job's own ledger isn't. OK if the user has deleted the savepoint.
+absl::Status write_savepoint_ledger(const pb::TransactionLedger& ledger,
+                                    const pb::CheckpointPointer& savepoint);
+
+// Deletes what `before` retained and `after` doesn't, savepoints excepted.
+absl::Status delete_subsumed(const pb::JobRecord& before, const pb::JobRecord& after);
+
+// Deletes every checkpoint of the job; the ledger stays.
+absl::Status delete_checkpoints(const pb::JobRecord& record);
+
+}  // namespace weir

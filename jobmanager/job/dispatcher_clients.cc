@@ -1,0 +1,254 @@
+// The part of the dispatcher that serves clients.
+#include <atomic>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/mutex.h"
+#include "common/status.h"
+#include "jobmanager/checkpoint/checkpoint_loader.h"
+#include "jobmanager/checkpoint/checkpoint_publisher.h"
+#include "jobmanager/job/dispatcher.h"
+
+namespace weir {
+
+namespace {
+
+absl::Status no_such_job(const std::string& job_id) {
+  return absl::NotFoundError(absl::StrCat("no job ", job_id, ": `weir list -a` shows all"));
+}
+
+// Answers when the last of those that hold it has let go.
+class DetailsOfAll {
+ public:
+  explicit DetailsOfAll(Reply<std::vector<pb::JobDetails>> reply) : reply_(std::move(reply)) {}
+  ~DetailsOfAll() { reply_(std::move(all_)); }
+  void add(pb::JobDetails details) {
+    MutexLock lock(mutex_);
+    all_.push_back(std::move(details));
+  }
+
+ private:
+  Mutex mutex_;
+  std::vector<pb::JobDetails> all_;
+  Reply<std::vector<pb::JobDetails>> reply_;
+};
+
+}  // namespace
+
+struct Dispatcher::Submission {
+  pb::SubmitJobRequest request;
+  Reply<pb::SubmitJobResponse> reply;
+  std::optional<JobPlan> plan;
+  JobOptions options;
+  VersionedJobRecord stored;
+  std::optional<TransactionLedger> ledger;
+};
+
+void Dispatcher::put_library(std::string sha256, std::string data,
+                             Reply<pb::LibraryUploaded> reply) {
+  io_->post([this, sha256 = std::move(sha256), data = std::move(data),
+             reply = std::move(reply)]() mutable {
+    const absl::Status stored = store_.put_library(sha256, data);
+    if (!stored.ok()) return reply(stored);
+    reply(pb::LibraryUploaded());
+  });
+}
+
+void Dispatcher::submit(pb::SubmitJobRequest request, Reply<pb::SubmitJobResponse> reply) {
+  auto submission = std::make_shared<Submission>();
+  submission->request = std::move(request);
+  submission->reply = std::move(reply);
+  mailbox_->post([this, submission] {
+    if (const absl::Status bad = check_submission(*submission); !bad.ok()) {
+      return submission->reply(bad);
+    }
+    io_->post([this, submission] {
+      if (const absl::Status failed = prepare_submission(*submission); !failed.ok()) {
+        return submission->reply(failed);
+      }
+      mailbox_->post([this, submission] {
+        pb::SubmitJobResponse response;
+        response.set_job_id(submission->stored.record.job_id());
+        add_job(std::move(submission->stored), std::move(*submission->plan),
+                std::move(submission->options), std::move(*submission->ledger));
+        submission->reply(response);
+      });
+    });
+  });
+}
+
+absl::Status Dispatcher::check_submission(Submission& submission) {
+  const pb::SubmitJobRequest& request = submission.request;
+  for (const auto& [id, taskmanager] : taskmanagers_) {
+    const std::string& stamp = taskmanager.registration.abi_stamp();
+    if (!request.abi_stamp().empty() && stamp != request.abi_stamp()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the job library was built with [", request.abi_stamp(), "], TaskManager ",
+                       id, " with [", stamp, "]: build the job against this cluster's version"));
+    }
+  }
+  WEIR_ASSIGN_OR_RETURN(submission.plan, JobPlan::make(request.graph()));
+  WEIR_ASSIGN_OR_RETURN(submission.options,
+                        make_job_options(config_, request.graph(), checkpoint_folder_));
+  pb::JobRecord& record = submission.stored.record;
+  record.set_format_version(1);
+  record.set_job_id(to_string(JobId::random(random_)));
+  *record.mutable_graph() = request.graph();
+  record.set_state("CREATED");
+  record.set_start_time_ms(to_unix_ms(clock_.wall_now()));
+  record.set_next_checkpoint_id(1);
+  return absl::OkStatus();
+}
+
+absl::Status Dispatcher::prepare_submission(Submission& submission) {
+  pb::JobRecord& record = submission.stored.record;
+  if (!record.graph().library_sha256().empty()) {
+    WEIR_RETURN_IF_ERROR(store_.library_path(record.graph().library_sha256()).status());
+  }
+  submission.ledger.emplace(record.job_id());
+  if (const std::string& path = submission.request.savepoint_path(); !path.empty()) {
+    WEIR_ASSIGN_OR_RETURN(const LoadedCheckpoint loaded, load_checkpoint(path));
+    WEIR_RETURN_IF_ERROR(check_restorable(loaded.manifest, record.graph()));
+    WEIR_ASSIGN_OR_RETURN(
+        submission.ledger,
+        load_ledger_of(loaded, submission.options.checkpoint_folder, record.job_id()));
+    WEIR_RETURN_IF_ERROR(
+        write_ledger(submission.ledger->to_proto(), submission.options.checkpoint_folder));
+    pb::CheckpointPointer* restored = record.mutable_restored_from();
+    restored->set_checkpoint_id(loaded.manifest.checkpoint_id());
+    restored->set_path(loaded.folder);
+    restored->set_savepoint(loaded.manifest.savepoint());
+    record.set_next_checkpoint_id(loaded.manifest.checkpoint_id() + 1);
+  }
+  WEIR_ASSIGN_OR_RETURN(submission.stored.version, store_.write(record, 0));
+  return absl::OkStatus();
+}
+
+template <typename Response, typename Function>
+void Dispatcher::with_job(const std::string& job_id, Reply<Response> reply, Function with) {
+  mailbox_->post([this, job_id, reply = std::move(reply), with = std::move(with)]() mutable {
+    if (jobs_.contains(job_id)) {
+      return post_to(
+          job_id, [reply = std::move(reply), with = std::move(with)](
+                      JobController& controller) mutable { with(controller, std::move(reply)); });
+    }
+    const auto ended = ended_.find(job_id);
+    reply(ended == ended_.end() ? no_such_job(job_id)
+                                : absl::FailedPreconditionError(absl::StrCat(
+                                      "job ", job_id, " is ", ended->second.status().state())));
+  });
+}
+
+void Dispatcher::cancel(const std::string& job_id, Reply<pb::CancelJobResponse> reply) {
+  with_job(job_id, std::move(reply),
+           [](JobController& controller, auto answer) { controller.cancel(std::move(answer)); });
+}
+
+void Dispatcher::stop(const pb::StopJobRequest& request, Reply<pb::SavepointResponse> reply) {
+  with_job(request.job_id(), std::move(reply),
+           [folder = request.directory()](JobController& controller, auto answer) {
+             controller.stop(folder, std::move(answer));
+           });
+}
+
+void Dispatcher::trigger_savepoint(const pb::TriggerSavepointRequest& request,
+                                   Reply<pb::SavepointResponse> reply) {
+  with_job(request.job_id(), std::move(reply),
+           [folder = request.directory()](JobController& controller, auto answer) {
+             controller.trigger_savepoint(folder, std::move(answer));
+           });
+}
+
+void Dispatcher::trigger_checkpoint(const std::string& job_id,
+                                    Reply<pb::TriggerCheckpointResponse> reply) {
+  with_job(job_id, std::move(reply), [](JobController& controller, auto answer) {
+    controller.trigger_checkpoint(std::move(answer));
+  });
+}
+
+void Dispatcher::record_transaction(const pb::RecordTransactionRequest& request,
+                                    Reply<pb::RecordTransactionResponse> reply) {
+  with_job(request.job_id(), std::move(reply), [request](JobController& controller, auto answer) {
+    controller.record_transaction(request, std::move(answer));
+  });
+}
+
+void Dispatcher::describe(const std::string& job_id, Reply<pb::JobDetails> reply) {
+  mailbox_->post([this, job_id, reply = std::move(reply)]() mutable {
+    if (const auto ended = ended_.find(job_id); ended != ended_.end()) {
+      return reply(ended->second);
+    }
+    if (!jobs_.contains(job_id)) return reply(no_such_job(job_id));
+    post_to(job_id, [reply = std::move(reply)](JobController& controller) mutable {
+      reply(controller.details());
+    });
+  });
+}
+
+void Dispatcher::describe_all(Reply<std::vector<pb::JobDetails>> reply) {
+  mailbox_->post([this, all = std::make_shared<DetailsOfAll>(std::move(reply))]() mutable {
+    for (const auto& [id, details] : ended_) all->add(details);
+    for (const auto& [id, job] : jobs_) {
+      post_to(id, [all](JobController& controller) { all->add(controller.details()); });
+    }
+  });
+}
+
+void Dispatcher::watch(const std::string& job_id, std::function<void(const pb::JobStatus&)> watcher,
+                       Reply<bool> end) {
+  mailbox_->post([this, job_id, watcher = std::move(watcher), end = std::move(end)]() mutable {
+    if (const auto ended = ended_.find(job_id); ended != ended_.end()) {
+      watcher(ended->second.status());
+      return end(true);
+    }
+    if (!jobs_.contains(job_id)) return end(no_such_job(job_id));
+    auto shared_end = std::make_shared<Reply<bool>>(std::move(end));
+    post_to(job_id, [watcher = std::move(watcher), shared_end](JobController& controller) {
+      controller.watch([watcher, shared_end](const pb::JobStatus& status) {
+        watcher(status);
+        if (status.end_time_ms() > 0) (*shared_end)(true);
+      });
+    });
+  });
+}
+
+void Dispatcher::list_taskmanagers(Reply<std::vector<TaskManagerInfo>> reply) {
+  mailbox_->post([this, reply = std::move(reply)]() mutable {
+    std::vector<TaskManagerInfo> all;
+    for (const auto& [id, taskmanager] : taskmanagers_) {
+      all.push_back({id, taskmanager.registration.host(), taskmanager.registration.pid(),
+                     taskmanager.registration.slots(), slots_.slots_free(id),
+                     taskmanager.last_heartbeat_ms, taskmanager.memory_bytes});
+    }
+    reply(std::move(all));
+  });
+}
+
+void Dispatcher::transactions(const std::string& job_id,
+                              Reply<pb::ListTransactionsResponse> reply) {
+  mailbox_->post([this, job_id, reply = std::move(reply)]() mutable {
+    if (jobs_.contains(job_id)) {
+      return post_to(job_id, [reply = std::move(reply)](JobController& controller) mutable {
+        pb::ListTransactionsResponse response;
+        *response.mutable_ledger() = controller.ledger();
+        reply(response);
+      });
+    }
+    if (!ended_.contains(job_id)) return reply(no_such_job(job_id));
+    io_->post([this, job_id, reply = std::move(reply)]() mutable {
+      const auto read = [&]() -> absl::StatusOr<pb::ListTransactionsResponse> {
+        WEIR_ASSIGN_OR_RETURN(const VersionedJobRecord stored, store_.read(job_id));
+        WEIR_ASSIGN_OR_RETURN(const JobOptions job_options,
+                              make_job_options(config_, stored.record.graph(), checkpoint_folder_));
+        WEIR_ASSIGN_OR_RETURN(const TransactionLedger ledger,
+                              load_ledger(job_options.checkpoint_folder, job_id));
+        pb::ListTransactionsResponse response;
+        *response.mutable_ledger() = ledger.to_proto();
+        return response;
+      };
+      reply(read());
+    });
+  });
+}
+
+}  // namespace weir

@@ -1,0 +1,397 @@
+// The part of the JobController that executes what the checkpoint coordinator decides.
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/fault_point.h"
+#include "jobmanager/checkpoint/checkpoint_publisher.h"
+#include "jobmanager/job/job_controller.h"
+
+namespace weir {
+
+namespace {
+
+constexpr size_t kHistorySize = 10;
+// Outcomes that no publication writes down; a recovery finds them out again if they are lost.
+constexpr std::chrono::seconds kLedgerFlushDelay{1};
+
+template <typename... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+
+}  // namespace
+
+void JobController::start_checkpoints() {
+  counts_.set_restored(counts_.restored() + (attempt_.restored ? 1 : 0));
+  final_checkpoint_.reset();
+  std::vector<std::string> sources;
+  for (const PlannedCoordinator& coordinator : plan_.coordinators()) {
+    if (coordinator.source) sources.push_back(coordinator.uid);
+  }
+  execute(checkpoints_.start(attempt_.attempt, plan_.tasks(), std::move(sources),
+                             attempt_.restored.has_value(), now()));
+}
+
+void JobController::execute(CheckpointDecisions decisions) {
+  for (CheckpointDecision& decision : decisions) {
+    std::visit(Overloaded{
+                   [&](const TriggerDecision& triggered) { trigger(triggered); },
+                   [&](PublishDecision& complete) { publish(std::move(complete)); },
+                   [&](const NotifyDecision& notify) {
+                     WEIR_FAULT_POINT("job.before_notify");
+                     pb::ToTaskManager message;
+                     pb::NotifyCheckpointComplete* complete =
+                         message.mutable_notify_checkpoint_complete();
+                     complete->set_job_id(job_id_);
+                     complete->set_attempt(notify.permit.attempt().value());
+                     complete->set_checkpoint_id(notify.permit.checkpoint().value());
+                     for (const std::string& taskmanager : machine_.participants()) {
+                       send(taskmanager, message);
+                       WEIR_FAULT_POINT("job.notified_one");
+                     }
+                   },
+                   [&](const AbortDecision& aborted) { checkpoint_aborted(aborted); },
+                   [&](const CompletedDecision& completed) { checkpoint_completed(completed); },
+                   [&](const FailAttemptDecision& failed) {
+                     fail_attempt("checkpoint coordinator", failed.cause, false);
+                   },
+                   [&](const ReserveIdsDecision& reserve) { reserve_ids(reserve.end); },
+               },
+               decision);
+  }
+  schedule_checkpoint_timer();
+}
+
+void JobController::schedule_checkpoint_timer() {
+  environment_.mailbox.cancel_timer(checkpoint_timer_);
+  checkpoint_timer_ = 0;
+  const auto next = checkpoints_.next_wakeup();
+  if (!next) return;
+  const auto delay = std::max(MonotonicTime::duration::zero(), *next - now());
+  checkpoint_timer_ =
+      environment_.mailbox.post_after(delay, [this] { execute(checkpoints_.on_time(now())); });
+}
+
+void JobController::trigger(const TriggerDecision& decision) {
+  CheckpointHistoryEntry entry;
+  entry.triggered = now();
+  entry.status.set_checkpoint_id(decision.checkpoint.value());
+  entry.status.set_state("IN_PROGRESS");
+  entry.status.set_savepoint(is_savepoint(decision.kind));
+  entry.status.set_recovery_point(is_recovery_point(decision.kind));
+  entry.status.set_last(is_last(decision.kind));
+  entry.status.set_trigger_time_ms(wall_ms());
+  entry.status.set_subtasks_total(static_cast<int32_t>(plan_.tasks().size()));
+  history_.push_back(entry);
+  if (history_.size() > kHistorySize) history_.pop_front();
+  counts_.set_total(counts_.total() + 1);
+  counts_.set_in_progress(counts_.in_progress() + 1);
+
+  pb::ToTaskManager message;
+  pb::TriggerCheckpoint* trigger = message.mutable_trigger_checkpoint();
+  trigger->set_job_id(job_id_);
+  trigger->set_attempt(attempt_.attempt.value());
+  trigger->set_checkpoint_id(decision.checkpoint.value());
+  trigger->set_savepoint(is_savepoint(decision.kind));
+  trigger->set_stop_sources(decision.kind == CheckpointKind::kStopSavepoint);
+  trigger->set_trigger_time_ms(entry.status.trigger_time_ms());
+  send_to_all(message);
+}
+
+void JobController::publish(PublishDecision decision) {
+  auto checkpoint = std::make_shared<CheckpointToPublish>();
+  pb::CheckpointManifest& manifest = checkpoint->manifest;
+  manifest.set_format_version(1);
+  manifest.set_job_id(job_id_);
+  manifest.set_job_name(record_.graph().name());
+  manifest.set_checkpoint_id(decision.checkpoint.value());
+  manifest.set_attempt(attempt_.attempt.value());
+  manifest.set_generation(attempt_.generation.value());
+  manifest.set_savepoint(is_savepoint(decision.kind));
+  if (const auto* entry = history_of(decision.checkpoint)) {
+    manifest.set_trigger_time_ms(entry->status.trigger_time_ms());
+  }
+  for (const pb::JobGraph::Node& node : record_.graph().nodes()) {
+    (*manifest.mutable_parallelism())[node.uid()] = node.parallelism();
+  }
+  for (pb::OperatorState& state : decision.operators) {
+    *manifest.add_operators() = std::move(state);
+  }
+  for (pb::CoordinatorState& state : decision.coordinators) {
+    *manifest.add_coordinators() = std::move(state);
+  }
+  TransactionLedger ledger = ledger_;
+  ledger.add_checkpoint(manifest, wall_ms());
+  checkpoint->ledger = ledger.to_proto();
+  checkpoint->kind = decision.kind;
+  checkpoint->checkpoint_folder = options_.checkpoint_folder;
+  checkpoint->savepoint_folder =
+      decision.directory.empty() ? options_.savepoint_folder : decision.directory;
+  checkpoint->savepoint_name = savepoint_name();
+  checkpoint->retained = options_.retained_checkpoints;
+  checkpoint->now_ms = wall_ms();
+
+  // Both run on the writer's thread, one after the other.
+  auto before = std::make_shared<pb::JobRecord>();
+  auto prepare = [checkpoint, before](pb::JobRecord& record) {
+    *before = record;
+    return write_checkpoint(*checkpoint, record);
+  };
+  auto done = [this, checkpoint, before](JobRecordWriter::Result result) {
+    WEIR_FAULT_POINT("job.pointer_written");
+    environment_.mailbox.post([this, checkpoint, result]() mutable {
+      record_ = result.record;
+      published(CheckpointId(checkpoint->manifest.checkpoint_id()), checkpoint->kind,
+                checkpoint->manifest, std::move(result));
+    });
+    const absl::Status deleted = result.status.ok() ? delete_subsumed(*before, result.record)
+                                                    : discard_checkpoint(*checkpoint);
+    if (!deleted.ok()) {
+      WEIR_LOG_WARN(LogContext{}, "job {}: {}", checkpoint->manifest.job_id(),
+                    std::string(deleted.message()));
+    }
+  };
+  if (is_recovery_point(decision.kind)) {
+    environment_.writer.publish(std::move(prepare), std::move(done));
+  } else {
+    environment_.writer.update(std::move(prepare), std::move(done));
+  }
+}
+
+void JobController::published(CheckpointId checkpoint, CheckpointKind kind,
+                              const pb::CheckpointManifest& manifest,
+                              JobRecordWriter::Result result) {
+  if (!result.status.ok()) {
+    return execute(checkpoints_.on_publication(
+        checkpoint, PublicationFailed{std::string(result.status.message())}, now()));
+  }
+  ledger_.add_checkpoint(manifest, wall_ms());
+  ledger_.retain(retained());
+  const auto& pointers = is_savepoint(kind) ? record_.savepoints() : record_.checkpoints();
+  if (auto* entry = history_of(checkpoint); entry && !pointers.empty()) {
+    entry->status.set_path(pointers[pointers.size() - 1].path());
+    entry->status.set_size_bytes(pointers[pointers.size() - 1].size_bytes());
+  }
+  PublicationOutcome outcome = SavepointWritten{};
+  if (result.permit) outcome = *result.permit;
+  execute(checkpoints_.on_publication(checkpoint, std::move(outcome), now()));
+}
+
+void JobController::checkpoint_completed(const CompletedDecision& decision) {
+  std::string path;
+  counts_.set_in_progress(counts_.in_progress() - 1);
+  counts_.set_completed(counts_.completed() + 1);
+  if (auto* entry = history_of(decision.checkpoint)) {
+    entry->status.set_state("COMPLETED");
+    entry->status.set_end_to_end_duration_ms(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now() - entry->triggered).count());
+    path = entry->status.path();
+    LogContext context = log_context();
+    context.checkpoint = decision.checkpoint;
+    WEIR_LOG_INFO(context, "{} {} completed in {} ms, {} bytes",
+                  is_savepoint(decision.kind) ? "savepoint" : "checkpoint", decision.checkpoint,
+                  entry->status.end_to_end_duration_ms(), entry->status.size_bytes());
+  }
+  if (auto reply = savepoint_replies_.extract(decision.checkpoint)) {
+    if (decision.kind == CheckpointKind::kStopSavepoint) {
+      stop_path_ = path;  // answered when the job has finished
+      stop_reply_ = std::move(reply.mapped());
+    } else {
+      pb::SavepointResponse response;
+      response.set_path(path);
+      reply.mapped()(response);
+    }
+  }
+  if (auto reply = checkpoint_replies_.extract(decision.checkpoint)) {
+    pb::TriggerCheckpointResponse response;
+    response.set_checkpoint_id(decision.checkpoint.value());
+    reply.mapped()(response);
+  }
+  if (is_last(decision.kind)) {
+    final_checkpoint_ = decision.checkpoint;
+    execute(machine_.final_checkpoint_published(attempt_.attempt));
+    check_final_commits();
+  }
+}
+
+void JobController::checkpoint_aborted(const AbortDecision& decision) {
+  LogContext context = log_context();
+  context.checkpoint = decision.checkpoint;
+  if (auto* entry = history_of(decision.checkpoint)) {
+    counts_.set_in_progress(counts_.in_progress() - 1);
+    counts_.set_failed(counts_.failed() + 1);
+    entry->status.set_state("FAILED");
+    entry->status.set_failure(decision.cause);
+    entry->status.set_end_to_end_duration_ms(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now() - entry->triggered).count());
+    WEIR_LOG_WARN(context, "checkpoint {} failed: {}", decision.checkpoint, decision.cause);
+  }
+  if (auto reply = savepoint_replies_.extract(decision.checkpoint)) {
+    reply.mapped()(absl::AbortedError(absl::StrCat("the savepoint failed: ", decision.cause)));
+  }
+  if (auto reply = checkpoint_replies_.extract(decision.checkpoint)) {
+    reply.mapped()(absl::AbortedError(absl::StrCat("the checkpoint failed: ", decision.cause)));
+  }
+  pb::ToTaskManager message;
+  pb::NotifyCheckpointAborted* aborted = message.mutable_notify_checkpoint_aborted();
+  aborted->set_job_id(job_id_);
+  aborted->set_attempt(attempt_.attempt.value());
+  aborted->set_checkpoint_id(decision.checkpoint.value());
+  send_to_all(message);
+}
+
+void JobController::reserve_ids(CheckpointId end) {
+  environment_.writer.update(
+      [end](pb::JobRecord& record) {
+        record.set_next_checkpoint_id(std::max(record.next_checkpoint_id(), end.value()));
+        return absl::OkStatus();
+      },
+      on_mailbox([this, end, attempt = attempt_.attempt](JobRecordWriter::Result result) {
+        if (result.status.ok()) {
+          execute(checkpoints_.on_ids_reserved(end, now()));
+        } else if (attempt == machine_.attempt()) {
+          fail_attempt("metadata store", std::string(result.status.message()), false);
+        }
+      }));
+}
+
+void JobController::trigger_savepoint(const std::string& folder,
+                                      Reply<pb::SavepointResponse> reply) {
+  CheckpointDecisions decisions;
+  const auto id = checkpoints_.request(CheckpointKind::kSavepoint, folder, now(), decisions);
+  if (!id.ok()) return reply(id.status());
+  savepoint_replies_[*id] = std::move(reply);
+  execute(std::move(decisions));
+}
+
+void JobController::trigger_checkpoint(Reply<pb::TriggerCheckpointResponse> reply) {
+  CheckpointDecisions decisions;
+  const auto id = checkpoints_.request(CheckpointKind::kCheckpoint, "", now(), decisions);
+  if (!id.ok()) return reply(id.status());
+  checkpoint_replies_[*id] = std::move(reply);
+  execute(std::move(decisions));
+}
+
+void JobController::stop(const std::string& folder, Reply<pb::SavepointResponse> reply) {
+  CheckpointDecisions decisions;
+  const auto id = checkpoints_.request(CheckpointKind::kStopSavepoint, folder, now(), decisions);
+  if (!id.ok()) return reply(id.status());
+  savepoint_replies_[*id] = std::move(reply);
+  execute(std::move(decisions));
+}
+
+void JobController::on_commit(const pb::CommitReported& report) {
+  if (Attempt(report.attempt()) != machine_.attempt()) return;
+  const bool changed = ledger_.record_outcome(report.sink_uid(), report.committable().transaction(),
+                                              report.state(), report.message(), wall_ms());
+  if (!changed) return;
+  flush_ledger_soon();
+  if (report.state() == pb::LedgerEntry::LOST) on_lost(report);
+  check_final_commits();
+}
+
+void JobController::on_lost(const pb::CommitReported& report) {
+  const std::string loss = describe_loss(report.sink_uid(), report.committable(), report.message());
+  WEIR_LOG_ERROR(log_context(), "{}", loss);
+  switch (options_.on_lost_transaction) {
+    case OnLostTransaction::kAccept:
+      return;
+    case OnLostTransaction::kFail:
+      return fail_attempt("sink", absl::StrCat(loss, " (sink.on-lost-transaction: fail)"), true);
+    case OnLostTransaction::kRewind:
+      return rewind_before(report.committable().checkpoint_id(), loss);
+  }
+}
+
+void JobController::rewind_before(int64_t checkpoint, const std::string& loss) {
+  const bool possible = !machine_.settling() && record_.checkpoints_size() > 0 &&
+                        record_.checkpoints(0).checkpoint_id() < checkpoint;
+  if (!possible) {
+    return fail_attempt("sink",
+                        absl::StrCat(loss,
+                                     " (no checkpoint from before it is retained: raise "
+                                     "execution.checkpointing.num-retained)"),
+                        true);
+  }
+  environment_.writer.update(
+      [checkpoint](pb::JobRecord& record) {
+        auto* pointers = record.mutable_checkpoints();
+        while (pointers->size() > 1 &&
+               pointers->Get(pointers->size() - 1).checkpoint_id() >= checkpoint) {
+          pointers->RemoveLast();
+        }
+        return absl::OkStatus();
+      },
+      on_mailbox(nullptr));
+  fail_attempt("sink",
+               absl::StrCat(loss, " (sink.on-lost-transaction: rewind, to before checkpoint ",
+                            checkpoint, ": what was committed since may repeat)"),
+               false);
+}
+
+void JobController::flush_ledger_soon() {
+  if (ledger_timer_ != 0) return;
+  ledger_timer_ = environment_.mailbox.post_after(kLedgerFlushDelay, [this] {
+    ledger_timer_ = 0;
+    environment_.writer.run([ledger = ledger_.to_proto(), folder = options_.checkpoint_folder,
+                             savepoints = record_.savepoints()] {
+      absl::Status written = write_ledger(ledger, folder);
+      for (const pb::CheckpointPointer& savepoint : savepoints) {
+        written.Update(write_savepoint_ledger(ledger, savepoint));
+      }
+      if (!written.ok()) {
+        WEIR_LOG_WARN(LogContext{}, "job {}: {}", ledger.job_id(), std::string(written.message()));
+      }
+    });
+  });
+}
+
+void JobController::check_final_commits() {
+  if (final_checkpoint_ && machine_.step() == AttemptStep::kFinishing &&
+      ledger_.open_of(*final_checkpoint_) == 0) {
+    execute(machine_.final_commits_known(attempt_.attempt));
+  }
+}
+
+std::vector<CheckpointId> JobController::retained() const {
+  std::vector<CheckpointId> ids;
+  for (const auto& pointer : record_.checkpoints()) ids.emplace_back(pointer.checkpoint_id());
+  for (const auto& pointer : record_.savepoints()) ids.emplace_back(pointer.checkpoint_id());
+  if (record_.has_restored_from()) ids.emplace_back(record_.restored_from().checkpoint_id());
+  return ids;
+}
+
+void JobController::record_transaction(const pb::RecordTransactionRequest& request,
+                                       Reply<pb::RecordTransactionResponse> reply) {
+  if (!ledger_.record_by_hand(request.sink_uid(), request.transaction(), request.state(),
+                              request.message(), wall_ms())) {
+    return reply(
+        absl::NotFoundError(absl::StrCat("the ledger has no transaction ", request.transaction(),
+                                         " of sink '", request.sink_uid(), "'")));
+  }
+  check_final_commits();
+  environment_.writer.run([ledger = ledger_.to_proto(), folder = options_.checkpoint_folder,
+                           reply = std::move(reply)]() mutable {
+    const absl::Status written = write_ledger(ledger, folder);
+    if (!written.ok()) return reply(written);
+    reply(pb::RecordTransactionResponse());
+  });
+}
+
+JobController::CheckpointHistoryEntry* JobController::history_of(CheckpointId checkpoint) {
+  for (CheckpointHistoryEntry& entry : history_) {
+    if (entry.status.checkpoint_id() == checkpoint.value()) return &entry;
+  }
+  return nullptr;
+}
+
+std::string JobController::savepoint_name() {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return absl::StrCat("savepoint-", job_id_.substr(0, 6), "-",
+                      absl::StrFormat("%012x", random() & 0xffffffffffff));
+}
+
+}  // namespace weir

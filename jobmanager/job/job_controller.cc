@@ -1,0 +1,531 @@
+#include "jobmanager/job/job_controller.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "jobmanager/checkpoint/checkpoint_loader.h"
+#include "jobmanager/checkpoint/checkpoint_publisher.h"
+
+namespace weir {
+
+namespace {
+
+// For TaskManagers that neither end an attempt nor their connection.
+constexpr std::chrono::seconds kReleaseTimeout{10};
+
+pb::JobRecord::Intent to_proto(JobIntent intent) {
+  switch (intent) {
+    case JobIntent::kRun:
+      return pb::JobRecord::RUN;
+    case JobIntent::kCancel:
+      return pb::JobRecord::CANCEL;
+    case JobIntent::kFinish:
+      return pb::JobRecord::FINISH;
+    case JobIntent::kFail:
+      return pb::JobRecord::FAIL;
+  }
+  return pb::JobRecord::RUN;
+}
+
+JobIntent from_proto(pb::JobRecord::Intent intent) {
+  switch (intent) {
+    case pb::JobRecord::CANCEL:
+      return JobIntent::kCancel;
+    case pb::JobRecord::FINISH:
+      return JobIntent::kFinish;
+    case pb::JobRecord::FAIL:
+      return JobIntent::kFail;
+    default:
+      return JobIntent::kRun;
+  }
+}
+
+AttemptMachine::History history_of_record(const pb::JobRecord& record) {
+  const bool ever_ran = record.generation() > 0;
+  return {from_proto(record.intent()), ever_ran ? Attempt(record.attempt()).next() : Attempt(),
+          ever_ran};
+}
+
+// What the next attempt begins from: the recovery point, or what the job was submitted with.
+std::optional<pb::CheckpointPointer> recovery_point(const pb::JobRecord& record) {
+  if (record.checkpoints_size() > 0) return record.checkpoints(record.checkpoints_size() - 1);
+  if (record.has_restored_from()) return record.restored_from();
+  return std::nullopt;
+}
+
+template <typename... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+
+}  // namespace
+
+JobController::JobController(const JobEnvironment& environment, pb::JobRecord record, JobPlan plan,
+                             JobOptions options, std::unique_ptr<RestartStrategy> strategy,
+                             TransactionLedger ledger)
+    : environment_(environment),
+      job_id_(record.job_id()),
+      plan_(std::move(plan)),
+      options_(std::move(options)),
+      strategy_(std::move(strategy)),
+      record_(std::move(record)),
+      ledger_(std::move(ledger)),
+      machine_(plan_, history_of_record(record_), *strategy_),
+      checkpoints_(options_.checkpoints, CheckpointId(record_.next_checkpoint_id()),
+                   CheckpointId(record_.next_checkpoint_id())) {
+  attempt_.job_id = job_id_;
+}
+
+JobController::~JobController() = default;
+
+void JobController::start() {
+  execute(machine_.start());
+}
+
+JobRecordWriter::Done JobController::on_mailbox(JobRecordWriter::Done handle) {
+  return [this, handle = std::move(handle)](JobRecordWriter::Result result) mutable {
+    environment_.mailbox.post(
+        [this, handle = std::move(handle), result = std::move(result)]() mutable {
+          record_ = result.record;
+          if (handle) handle(std::move(result));
+        });
+  };
+}
+
+void JobController::execute(const AttemptDecisions& decisions) {
+  for (const AttemptDecision& decision : decisions) execute(decision);
+  state_may_have_changed();
+}
+
+void JobController::execute(const AttemptDecision& decision) {
+  std::visit(
+      Overloaded{
+          [&](const RequestSlots& request) {
+            attempt_.attempt = machine_.attempt();
+            attempt_.restored.reset();
+            slots_.clear();
+            task_states_.clear();
+            metrics_.clear();
+            attempt_start_ms_ = wall_ms();
+            environment_.mailbox.cancel_timer(restart_timer_);
+            environment_.mailbox.cancel_timer(release_timer_);
+            environment_.services.request_slots(job_id_, attempt_.attempt, request.count,
+                                                options_.slot_request_timeout);
+          },
+          [&](const DeployCoordinatorsDecision& deploy) {
+            pb::ToTaskManager message;
+            pb::DeployCoordinators* coordinators = message.mutable_deploy_coordinators();
+            coordinators->set_job_id(job_id_);
+            coordinators->set_attempt(attempt_.attempt.value());
+            *coordinators->mutable_graph() = record_.graph();
+            for (const std::string& uid : deploy.uids) coordinators->add_uids(uid);
+            send(slots_.front(), std::move(message));
+          },
+          [&](const ClaimResources& claim) {
+            resources_ = claim.resources;
+            environment_.services.claim_resources(job_id_, claim.resources);
+          },
+          [&](const PersistAttempt& persist) { begin_attempt_durably(persist); },
+          [&](const RecoverCoordinatorsDecision& recover) { recover_coordinators(recover.uids); },
+          [&](const DeployTasksDecision&) { deploy_tasks(); },
+          [&](const PersistResolved& resolved) {
+            environment_.writer.update(
+                [resolved](pb::JobRecord& record) {
+                  pb::CoordinatorState* state = record.add_initial_coordinators();
+                  state->set_uid(resolved.uid);
+                  state->set_state(resolved.state);
+                  return absl::OkStatus();
+                },
+                on_mailbox([this, attempt = attempt_.attempt,
+                            uid = resolved.uid](JobRecordWriter::Result result) {
+                  if (result.status.ok()) {
+                    execute(machine_.resolved_durable(attempt, uid));
+                  } else if (attempt == attempt_.attempt) {
+                    fail_attempt("metadata store", std::string(result.status.message()), false);
+                  }
+                }));
+          },
+          [&](const AcknowledgeResolved& resolved) {
+            pb::ToTaskManager message;
+            *message.mutable_resolved_state_durable()->mutable_coordinator() =
+                coordinator_id(attempt_, resolved.uid);
+            send(slots_.front(), std::move(message));
+          },
+          [&](const StartTasksDecision&) {
+            ledger_.on_recovered(
+                attempt_.restored ? std::optional(CheckpointId(attempt_.restored->checkpoint_id()))
+                                  : std::nullopt,
+                wall_ms());
+            pb::ToTaskManager message;
+            pb::StartTasks* start = message.mutable_start_tasks();
+            start->set_job_id(job_id_);
+            start->set_attempt(attempt_.attempt.value());
+            start->set_generation(attempt_.generation.value());
+            send_to_all(message);
+          },
+          [&](const StartCoordinatorsDecision&) {
+            pb::ToTaskManager message;
+            pb::StartCoordinators* start = message.mutable_start_coordinators();
+            start->set_job_id(job_id_);
+            start->set_attempt(attempt_.attempt.value());
+            send(slots_.front(), std::move(message));
+          },
+          [&](const StartCheckpoints&) { start_checkpoints(); },
+          [&](const TriggerFinalCheckpoint&) {
+            CheckpointDecisions decisions;
+            // Refused only while a stop takes the last checkpoint already.
+            (void)checkpoints_.request(CheckpointKind::kFinal, "", now(), decisions);
+            execute(std::move(decisions));
+          },
+          [&](const StopCheckpoints& stop) { execute(checkpoints_.stop(stop.cause)); },
+          [&](const CancelAttemptDecision&) { cancel_attempt(); },
+          [&](const PersistIntent& persist) { persist_intent(persist.intent); },
+          [&](const ScheduleRestart& restart) {
+            environment_.mailbox.cancel_timer(restart_timer_);
+            restart_timer_ = environment_.mailbox.post_after(
+                restart.delay,
+                [this, attempt = machine_.attempt()] { execute(machine_.restart_due(attempt)); });
+          },
+          [&](const RecordFault& fault) { record_fault(fault); },
+          [&](const ReleaseSlots&) {
+            environment_.services.release_all_slots(job_id_, attempt_.attempt);
+          },
+          [&](const Terminated& end) { terminate(end.as); },
+      },
+      decision);
+}
+
+// Behind every publication before it in the writer's order, so that those are settled; and with it
+// the checkpoint is read that the record then names.
+void JobController::begin_attempt_durably(const PersistAttempt& decision) {
+  struct Loaded {
+    std::optional<pb::CheckpointManifest> manifest;
+    absl::Status status;
+  };
+  auto loaded = std::make_shared<Loaded>();
+  environment_.writer.update(
+      [loaded, decision, resources = resources_,
+       ledger_max = ledger_.generation_max()](pb::JobRecord& record) {
+        uint64_t above = std::max({decision.generation_above, record.generation(),
+                                   static_cast<uint64_t>(ledger_max.value())});
+        if (const auto pointer = recovery_point(record)) {
+          auto checkpoint = load_checkpoint(pointer->path());
+          if (!checkpoint.ok()) return loaded->status = checkpoint.status();
+          loaded->manifest = std::move(checkpoint->manifest);
+          above = std::max(above, loaded->manifest->generation());
+        }
+        record.set_attempt(decision.attempt.value());
+        record.set_generation(above + 1);
+        record.mutable_exclusive_resources()->Assign(resources.begin(), resources.end());
+        return absl::OkStatus();
+      },
+      on_mailbox([this, loaded, attempt = decision.attempt](JobRecordWriter::Result result) {
+        if (attempt != machine_.attempt() || machine_.step() != AttemptStep::kPersisting) return;
+        if (!result.status.ok()) {
+          // A checkpoint that can't be read now can't be read later; the store may be full.
+          return fail_attempt(loaded->status.ok() ? "metadata store" : "restore",
+                              std::string(result.status.message()), !loaded->status.ok());
+        }
+        attempt_.restored = std::move(loaded->manifest);
+        attempt_.generation = Generation(record_.generation());
+        if (attempt_.restored && !machine_.settling() &&
+            options_.on_lost_transaction != OnLostTransaction::kAccept) {
+          const absl::Status lost = check_nothing_lost(*attempt_.restored, ledger_);
+          if (!lost.ok()) return fail_attempt("restore", std::string(lost.message()), true);
+        }
+        WEIR_LOG_INFO(log_context(), "attempt {} has generation {}, restores {}", attempt,
+                      attempt_.generation,
+                      attempt_.restored
+                          ? absl::StrCat("checkpoint ", attempt_.restored->checkpoint_id())
+                          : "nothing");
+        execute(machine_.attempt_persisted(attempt));
+      }));
+}
+
+void JobController::recover_coordinators(const std::vector<std::string>& uids) {
+  for (const PlannedCoordinator& coordinator : plan_.coordinators()) {
+    if (std::find(uids.begin(), uids.end(), coordinator.uid) == uids.end()) continue;
+    pb::ToTaskManager message;
+    *message.mutable_recover_coordinator() =
+        recover_coordinator(attempt_, coordinator, record_, ledger_);
+    send(slots_.front(), std::move(message));
+  }
+}
+
+void JobController::deploy_tasks() {
+  for (TaskIndex task : plan_.tasks()) {
+    pb::ToTaskManager message;
+    *message.mutable_deploy_task() = deploy_task(attempt_, plan_, record_.graph(), task);
+    send(slots_[task.subtask], std::move(message));
+  }
+}
+
+void JobController::cancel_attempt() {
+  pb::ToTaskManager message;
+  message.mutable_cancel_attempt()->set_job_id(job_id_);
+  message.mutable_cancel_attempt()->set_attempt(attempt_.attempt.value());
+  send_to_all(message);
+  release_timer_ =
+      environment_.mailbox.post_after(kReleaseTimeout, [this, attempt = attempt_.attempt] {
+        for (const std::string& taskmanager : machine_.participants()) {
+          WEIR_LOG_WARN(log_context(), "TaskManager {} hasn't ended attempt {} within {} s",
+                        taskmanager, attempt, kReleaseTimeout.count());
+        }
+        execute(machine_.release_timed_out(attempt));
+      });
+}
+
+void JobController::persist_intent(JobIntent intent) {
+  environment_.writer.update(
+      [intent](pb::JobRecord& record) {
+        // The first wins: a stop whose checkpoint is published isn't undone by a cancel.
+        if (record.intent() == pb::JobRecord::RUN) record.set_intent(to_proto(intent));
+        return absl::OkStatus();
+      },
+      on_mailbox([this, intent](JobRecordWriter::Result result) {
+        if (!result.status.ok()) {
+          WEIR_LOG_ERROR(log_context(), "can't make the job's end durable, trying again: {}",
+                         std::string(result.status.message()));
+          environment_.mailbox.post_after(std::chrono::seconds(1),
+                                          [this, intent] { persist_intent(intent); });
+          return;
+        }
+        for (auto& reply : std::exchange(cancel_replies_, {})) reply(pb::CancelJobResponse());
+        execute(machine_.intent_persisted(from_proto(record_.intent())));
+      }));
+}
+
+void JobController::record_fault(const RecordFault& fault) {
+  pb::Fault entry;
+  entry.set_attempt(attempt_.attempt.value());
+  entry.set_time_ms(wall_ms());
+  entry.set_where(fault.where);
+  entry.set_cause(fault.cause);
+  WEIR_LOG_WARN(log_context(), "attempt {} failed: {}: {}", attempt_.attempt, fault.where,
+                fault.cause);
+  // Seen at once, durable when the writer comes to it.
+  const auto apply = [entry](pb::JobRecord& record) {
+    if (!record.has_first_fault()) *record.mutable_first_fault() = entry;
+    *record.mutable_last_fault() = entry;
+    record.set_restarts(record.restarts() + 1);
+    return absl::OkStatus();
+  };
+  (void)apply(record_);
+  environment_.writer.update(apply, on_mailbox(nullptr));
+}
+
+void JobController::terminate(JobIntent as) {
+  const std::string state(machine_.job_state());
+  environment_.writer.run([ledger = ledger_.to_proto(), folder = options_.checkpoint_folder] {
+    if (ledger.entries().empty()) return;
+    if (const absl::Status written = write_ledger(ledger, folder); !written.ok()) {
+      WEIR_LOG_WARN(LogContext{}, "job {}: {}", ledger.job_id(), std::string(written.message()));
+    }
+  });
+  environment_.writer.update(
+      [state, end_ms = wall_ms()](pb::JobRecord& record) {
+        record.set_state(state);
+        record.set_end_time_ms(end_ms);
+        return absl::OkStatus();
+      },
+      on_mailbox([this, as](JobRecordWriter::Result result) {
+        if (!result.status.ok()) {
+          WEIR_LOG_ERROR(log_context(), "can't make the job's end durable, trying again: {}",
+                         std::string(result.status.message()));
+          environment_.mailbox.post_after(std::chrono::seconds(1), [this, as] { terminate(as); });
+          return;
+        }
+        terminated_ = true;
+        // A failed job's checkpoints are kept: its output may still have to be put right.
+        if (as == JobIntent::kFinish ||
+            (as == JobIntent::kCancel && !options_.keep_on_cancellation)) {
+          environment_.writer.run([record = record_] {
+            if (const absl::Status deleted = delete_checkpoints(record); !deleted.ok()) {
+              WEIR_LOG_WARN(LogContext{}, "job {}: {}", record.job_id(),
+                            std::string(deleted.message()));
+            }
+          });
+        }
+        WEIR_LOG_INFO(log_context(), "the job is {}", record_.state());
+        if (stop_reply_) {
+          if (as == JobIntent::kFinish) {
+            pb::SavepointResponse response;
+            response.set_path(stop_path_);
+            stop_reply_(response);
+          } else {
+            stop_reply_(absl::AbortedError(absl::StrCat("the job is ", record_.state())));
+          }
+        }
+        state_may_have_changed();
+        environment_.services.job_terminated(job_id_, details());
+      }));
+}
+
+void JobController::fail_attempt(const std::string& where, const std::string& cause, bool fatal) {
+  execute(machine_.failed(machine_.attempt(), {where, cause, fatal}, now()));
+}
+
+void JobController::slots_granted(Attempt attempt, const std::vector<std::string>& taskmanagers) {
+  if (attempt != machine_.attempt() || machine_.step() != AttemptStep::kWaitingForSlots) {
+    environment_.services.release_all_slots(job_id_, attempt);
+    return;
+  }
+  slots_ = taskmanagers;
+  execute(machine_.slots_granted({taskmanagers.begin(), taskmanagers.end()}));
+}
+
+void JobController::slots_refused(Attempt attempt, const std::string& cause) {
+  if (attempt == machine_.attempt()) execute(machine_.slots_refused(cause, now()));
+}
+
+void JobController::resources_granted() {
+  execute(machine_.resources_granted());
+}
+
+void JobController::resources_refused(const std::string& cause) {
+  execute(machine_.resources_refused(cause, now()));
+}
+
+void JobController::taskmanager_lost(const std::string& taskmanager, const std::string& cause) {
+  execute(machine_.taskmanager_lost(taskmanager, cause, now()));
+}
+
+void JobController::on_message(const std::string& taskmanager, const pb::FromTaskManager& message) {
+  switch (message.message_case()) {
+    case pb::FromTaskManager::kCoordinatorValidated: {
+      const auto& validated = message.coordinator_validated();
+      return execute(machine_.coordinator_validated(
+          Attempt(validated.coordinator().attempt()), validated.coordinator().uid(),
+          {validated.exclusive_resources().begin(), validated.exclusive_resources().end()},
+          validated.generation_max()));
+    }
+    case pb::FromTaskManager::kCoordinatorResolved: {
+      const auto& resolved = message.coordinator_resolved();
+      return execute(machine_.coordinator_resolved(Attempt(resolved.coordinator().attempt()),
+                                                   resolved.coordinator().uid(), resolved.state()));
+    }
+    case pb::FromTaskManager::kCoordinatorRecovered: {
+      const auto& id = message.coordinator_recovered().coordinator();
+      return execute(machine_.coordinator_recovered(Attempt(id.attempt()), id.uid()));
+    }
+    case pb::FromTaskManager::kCoordinatorFailed: {
+      const auto& failed = message.coordinator_failed();
+      return execute(machine_.failed(
+          Attempt(failed.coordinator().attempt()),
+          {absl::StrCat("coordinator of ", failed.coordinator().uid(), " on ", taskmanager),
+           failed.cause(), failed.fatal()},
+          now()));
+    }
+    case pb::FromTaskManager::kTaskStateChanged:
+      return on_task_state(taskmanager, message.task_state_changed());
+    case pb::FromTaskManager::kAcknowledgeCheckpoint: {
+      const auto& ack = message.acknowledge_checkpoint();
+      const CheckpointId id(ack.checkpoint_id());
+      const size_t missing = checkpoints_.tasks_missing(id).size();
+      CheckpointDecisions decisions = checkpoints_.on_task_acknowledged(
+          Attempt(ack.task().attempt()), {ack.task().vertex(), ack.task().subtask()}, id,
+          {ack.operators().begin(), ack.operators().end()}, now());
+      if (auto* entry = history_of(id); entry && missing > 0) {
+        entry->status.set_subtasks_acknowledged(
+            entry->status.subtasks_total() -
+            static_cast<int32_t>(checkpoints_.tasks_missing(id).size()));
+        entry->status.set_latest_acknowledgement_ms(wall_ms());
+      }
+      return execute(std::move(decisions));
+    }
+    case pb::FromTaskManager::kAcknowledgeCoordinatorCheckpoint: {
+      const auto& ack = message.acknowledge_coordinator_checkpoint();
+      return execute(checkpoints_.on_coordinator_acknowledged(
+          Attempt(ack.coordinator().attempt()), ack.coordinator().uid(),
+          CheckpointId(ack.checkpoint_id()), ack.state(), now()));
+    }
+    case pb::FromTaskManager::kDeclineCheckpoint: {
+      const auto& decline = message.decline_checkpoint();
+      const TaskIndex task{decline.task().vertex(), decline.task().subtask()};
+      return execute(checkpoints_.on_declined(
+          Attempt(decline.task().attempt()), task, CheckpointId(decline.checkpoint_id()),
+          absl::StrCat("declined by ", plan_.task_name(task), ": ", decline.cause()), now()));
+    }
+    case pb::FromTaskManager::kCommitReported:
+      return on_commit(message.commit_reported());
+    case pb::FromTaskManager::kSourceEvent:
+      return route(message.source_event());
+    case pb::FromTaskManager::kAttemptReleased: {
+      const Attempt attempt(message.attempt_released().attempt());
+      environment_.services.release_slots(job_id_, attempt, taskmanager);
+      return execute(machine_.attempt_released(attempt, taskmanager));
+    }
+    default:
+      return;
+  }
+}
+
+void JobController::on_task_state(const std::string& taskmanager,
+                                  const pb::TaskStateChanged& change) {
+  const Attempt attempt(change.task().attempt());
+  if (attempt != machine_.attempt()) return;
+  const TaskIndex task{change.task().vertex(), change.task().subtask()};
+  task_states_[task] = change.state();
+  switch (change.state()) {
+    case pb::TaskStateChanged::DEPLOYED:
+      return execute(machine_.task_deployed(attempt, task));
+    case pb::TaskStateChanged::RUNNING:
+      return execute(machine_.task_running(attempt, task));
+    case pb::TaskStateChanged::DRAINED:
+      return execute(machine_.task_drained(attempt, task));
+    case pb::TaskStateChanged::FAILED:
+      return execute(machine_.failed(attempt,
+                                     {absl::StrCat(plan_.task_name(task), " on ", taskmanager),
+                                      change.cause(), change.fatal()},
+                                     now()));
+    default:
+      return state_may_have_changed();
+  }
+}
+
+void JobController::route(const pb::SourceEvent& event) {
+  if (Attempt(event.coordinator().attempt()) != machine_.attempt() || slots_.empty()) return;
+  pb::ToTaskManager message;
+  *message.mutable_source_event() = event;
+  if (event.event_case() == pb::SourceEvent::kToCoordinator) {
+    send(slots_.front(), std::move(message));
+  } else if (event.subtask() >= 0 && event.subtask() < static_cast<int32_t>(slots_.size())) {
+    send(slots_[event.subtask()], std::move(message));
+  }
+}
+
+void JobController::send(const std::string& taskmanager, pb::ToTaskManager message) {
+  message.set_leader_epoch(environment_.leader_epoch.value());
+  environment_.gateway.send(taskmanager, std::move(message));
+}
+
+void JobController::send_to_all(const pb::ToTaskManager& message) {
+  for (const std::string& taskmanager : machine_.participants()) send(taskmanager, message);
+}
+
+void JobController::on_metrics(const pb::TaskMetrics& metrics) {
+  if (Attempt(metrics.task().attempt()) != machine_.attempt()) return;
+  metrics_[{metrics.task().vertex(), metrics.task().subtask()}] = metrics;
+}
+
+void JobController::cancel(Reply<pb::CancelJobResponse> reply) {
+  if (terminated_) {
+    return reply(absl::FailedPreconditionError(
+        absl::StrCat("job ", job_id_, " is ", record_.state(), " already")));
+  }
+  const AttemptDecisions decisions = machine_.cancel_requested();
+  if (decisions.empty()) return reply(pb::CancelJobResponse());  // it is ending already
+  cancel_replies_.push_back(std::move(reply));
+  execute(decisions);
+}
+
+LogContext JobController::log_context() const {
+  LogContext context;
+  context.job = JobId::parse(job_id_);
+  context.attempt = machine_.attempt();
+  return context;
+}
+
+}  // namespace weir

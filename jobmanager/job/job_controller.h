@@ -1,0 +1,174 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/ids.h"
+#include "common/log.h"
+#include "common/mailbox.h"
+#include "jobmanager/checkpoint/checkpoint_coordinator.h"
+#include "jobmanager/checkpoint/transaction_ledger.h"
+#include "jobmanager/job/job_messages.h"
+#include "jobmanager/job/job_options.h"
+#include "jobmanager/job/job_services.h"
+#include "jobmanager/job/reply.h"
+#include "jobmanager/job/taskmanager_gateway.h"
+#include "jobmanager/metadata/job_record_writer.h"
+#include "jobmanager/plan/job_plan.h"
+#include "jobmanager/recover/attempt_machine.h"
+#include "proto/client.pb.h"
+#include "proto/control.pb.h"
+#include "proto/job_record.pb.h"
+
+namespace weir {
+
+// Everything a controller works with. All of it outlives the controller.
+struct JobEnvironment {
+  Mailbox& mailbox;         // the job's own: every call of the controller is made on it
+  JobRecordWriter& writer;  // its results are posted into the mailbox
+  TaskManagerGateway& gateway;
+  JobServices& services;
+  const Clock& clock;
+  LeaderEpoch leader_epoch;
+};
+
+// Runs one job from its record to its end: executes what the attempt machine and the checkpoint
+// coordinator decide. All calls are made on the job's mailbox thread.
+class JobController {
+ public:
+  JobController(const JobEnvironment& environment, pb::JobRecord record, JobPlan plan,
+                JobOptions options, std::unique_ptr<RestartStrategy> strategy,
+                TransactionLedger ledger);
+  JobController(const JobController&) = delete;
+  JobController& operator=(const JobController&) = delete;
+  ~JobController();
+
+  void start();
+
+  // Of the dispatcher. `taskmanagers`: one per slot; slot i runs the subtasks i.
+  void slots_granted(Attempt attempt, const std::vector<std::string>& taskmanagers);
+  void slots_refused(Attempt attempt, const std::string& cause);
+  void resources_granted();
+  void resources_refused(const std::string& cause);
+  void taskmanager_lost(const std::string& taskmanager, const std::string& cause);
+  // Everything else that a TaskManager says about this job.
+  void on_message(const std::string& taskmanager, const pb::FromTaskManager& message);
+  void on_metrics(const pb::TaskMetrics& metrics);
+
+  // Of clients.
+  void cancel(Reply<pb::CancelJobResponse> reply);
+  void trigger_savepoint(const std::string& folder, Reply<pb::SavepointResponse> reply);
+  void trigger_checkpoint(Reply<pb::TriggerCheckpointResponse> reply);
+  // Answers when the job has finished.
+  void stop(const std::string& folder, Reply<pb::SavepointResponse> reply);
+  pb::JobDetails details() const;
+  pb::JobStatus status() const;
+  // Called with every change of the status, now and later; with the terminal one last.
+  void watch(std::function<void(const pb::JobStatus&)> watcher);
+  pb::TransactionLedger ledger() const { return ledger_.to_proto(); }
+  void record_transaction(const pb::RecordTransactionRequest& request,
+                          Reply<pb::RecordTransactionResponse> reply);
+
+ private:
+  // One taken or under way, for clients; newest last, bounded.
+  struct CheckpointHistoryEntry {
+    pb::CheckpointStatus status;
+    MonotonicTime triggered;
+  };
+
+  // --- the attempt: job_controller.cc ---
+  void execute(const AttemptDecisions& decisions);
+  void execute(const AttemptDecision& decision);
+  void begin_attempt_durably(const PersistAttempt& decision);
+  void deploy_tasks();
+  void recover_coordinators(const std::vector<std::string>& uids);
+  void cancel_attempt();
+  void persist_intent(JobIntent intent);
+  void record_fault(const RecordFault& fault);
+  void terminate(JobIntent as);
+  void fail_attempt(const std::string& where, const std::string& cause, bool fatal);
+  void on_task_state(const std::string& taskmanager, const pb::TaskStateChanged& change);
+  void route(const pb::SourceEvent& event);
+  void send(const std::string& taskmanager, pb::ToTaskManager message);
+  void send_to_all(const pb::ToTaskManager& message);
+  void state_may_have_changed();
+  // The result of a write, taken over and handled in the job's mailbox.
+  JobRecordWriter::Done on_mailbox(JobRecordWriter::Done handle);
+
+  // --- checkpoints: job_checkpoints.cc ---
+  void start_checkpoints();
+  void execute(CheckpointDecisions decisions);
+  void trigger(const TriggerDecision& decision);
+  void publish(PublishDecision decision);
+  void published(CheckpointId checkpoint, CheckpointKind kind,
+                 const pb::CheckpointManifest& manifest, JobRecordWriter::Result result);
+  void checkpoint_completed(const CompletedDecision& decision);
+  void checkpoint_aborted(const AbortDecision& decision);
+  void reserve_ids(CheckpointId end);
+  void schedule_checkpoint_timer();
+  void on_commit(const pb::CommitReported& report);
+  void on_lost(const pb::CommitReported& report);
+  void rewind_before(int64_t checkpoint, const std::string& loss);
+  void flush_ledger_soon();
+  void check_final_commits();
+  std::vector<CheckpointId> retained() const;
+  CheckpointHistoryEntry* history_of(CheckpointId checkpoint);
+  std::string savepoint_name();
+
+  MonotonicTime now() const { return environment_.clock.now(); }
+  int64_t wall_ms() const { return to_unix_ms(environment_.clock.wall_now()); }
+  LogContext log_context() const;
+
+  const JobEnvironment environment_;
+  const std::string job_id_;
+  const JobPlan plan_;
+  const JobOptions options_;
+  const std::unique_ptr<RestartStrategy> strategy_;
+
+  pb::JobRecord record_;  // as last written
+  TransactionLedger ledger_;
+  AttemptMachine machine_;
+  CheckpointCoordinator checkpoints_;
+
+  // The attempt.
+  AttemptDescription attempt_;
+  std::vector<std::string> slots_;
+  std::vector<std::string> resources_;
+  std::map<TaskIndex, pb::TaskStateChanged::State> task_states_;
+  std::map<TaskIndex, pb::TaskMetrics> metrics_;
+  int64_t attempt_start_ms_ = 0;
+  Mailbox::TimerId restart_timer_ = 0;
+  Mailbox::TimerId release_timer_ = 0;
+
+  // Checkpoints.
+  Mailbox::TimerId checkpoint_timer_ = 0;
+  Mailbox::TimerId ledger_timer_ = 0;
+  std::deque<CheckpointHistoryEntry> history_;
+  pb::CheckpointCounts counts_;
+  std::optional<CheckpointId> final_checkpoint_;
+  std::map<CheckpointId, Reply<pb::SavepointResponse>> savepoint_replies_;
+  std::map<CheckpointId, Reply<pb::TriggerCheckpointResponse>> checkpoint_replies_;
+  Reply<pb::SavepointResponse> stop_reply_;
+  std::string stop_path_;
+  std::vector<Reply<pb::CancelJobResponse>> cancel_replies_;
+
+  // What clients see.
+  bool terminated_ = false;  // durably
+  std::string shown_state_;
+  std::string shown_detail_;
+  std::map<std::string, int64_t> state_times_ms_;
+  std::vector<std::function<void(const pb::JobStatus&)>> watchers_;
+};
+
+// The details of a job that has ended, as far as its record knows them.
+pb::JobDetails details_of(const pb::JobRecord& record, const JobPlan& plan);
+
+}  // namespace weir

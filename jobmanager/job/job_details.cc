@@ -1,0 +1,148 @@
+// The part of the JobController that clients look at.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jobmanager/job/job_controller.h"
+
+namespace weir {
+
+namespace {
+
+const char* name_of(pb::TaskStateChanged::State state) {
+  switch (state) {
+    case pb::TaskStateChanged::DEPLOYED:
+      return "INITIALIZING";
+    case pb::TaskStateChanged::RUNNING:
+      return "RUNNING";
+    case pb::TaskStateChanged::DRAINED:
+      return "RUNNING";  // it takes part in checkpoints until the job finishes
+    case pb::TaskStateChanged::CANCELED:
+      return "CANCELED";
+    case pb::TaskStateChanged::FAILED:
+      return "FAILED";
+    default:
+      return "CREATED";
+  }
+}
+
+pb::JobStatus status_of_record(const pb::JobRecord& record) {
+  pb::JobStatus status;
+  status.set_job_id(record.job_id());
+  status.set_name(record.graph().name());
+  status.set_state(record.state());
+  status.set_attempt(record.attempt());
+  status.set_start_time_ms(record.start_time_ms());
+  status.set_end_time_ms(record.end_time_ms());
+  if (record.has_first_fault()) *status.mutable_first_fault() = record.first_fault();
+  if (record.has_last_fault()) *status.mutable_last_fault() = record.last_fault();
+  return status;
+}
+
+pb::JobDetails frame(const pb::JobRecord& record, const JobPlan& plan) {
+  pb::JobDetails details;
+  for (const JobVertex& vertex : plan.vertices()) {
+    pb::VertexDetails* shown = details.add_vertices();
+    shown->set_id(vertex.id);
+    shown->set_name(vertex.name);
+    shown->set_parallelism(vertex.parallelism);
+  }
+  if (record.checkpoints_size() > 0) {
+    *details.mutable_recovery_point() = record.checkpoints(record.checkpoints_size() - 1);
+  }
+  details.set_generation(record.generation());
+  details.set_restarts(record.restarts());
+  return details;
+}
+
+}  // namespace
+
+pb::JobDetails details_of(const pb::JobRecord& record, const JobPlan& plan) {
+  pb::JobDetails details = frame(record, plan);
+  *details.mutable_status() = status_of_record(record);
+  details.mutable_status()->set_tasks_total(static_cast<int32_t>(plan.tasks().size()));
+  (*details.mutable_state_times_ms())[record.state()] = record.end_time_ms();
+  return details;
+}
+
+pb::JobStatus JobController::status() const {
+  pb::JobStatus status = status_of_record(record_);
+  status.set_state(terminated_ ? record_.state() : shown_state_);
+  status.set_attempt(machine_.attempt().value());
+  status.set_tasks_total(static_cast<int32_t>(plan_.tasks().size()));
+  status.set_tasks_running(static_cast<int32_t>(
+      std::count_if(task_states_.begin(), task_states_.end(), [](const auto& task) {
+        return task.second == pb::TaskStateChanged::RUNNING ||
+               task.second == pb::TaskStateChanged::DRAINED;
+      })));
+  status.set_detail(machine_.waiting_for());
+  return status;
+}
+
+pb::JobDetails JobController::details() const {
+  pb::JobDetails details = frame(record_, plan_);
+  *details.mutable_status() = status();
+  const bool ended = terminated_ || machine_.step() == AttemptStep::kDone;
+  for (TaskIndex task : plan_.tasks()) {
+    pb::VertexDetails* vertex = details.mutable_vertices(task.vertex);
+    vertex->set_start_time_ms(attempt_start_ms_);
+    const auto state = task_states_.find(task);
+    const char* shown = state == task_states_.end() ? "CREATED" : name_of(state->second);
+    if (ended && details.status().state() == "FINISHED") shown = "FINISHED";
+    ++(*vertex->mutable_tasks_by_state())[shown];
+    const auto metrics = metrics_.find(task);
+    if (metrics == metrics_.end()) continue;
+    const pb::TaskMetrics& values = metrics->second;
+    vertex->set_records_in(vertex->records_in() + values.records_in());
+    vertex->set_records_out(vertex->records_out() + values.records_out());
+    vertex->set_bytes_in(vertex->bytes_in() + values.bytes_in());
+    vertex->set_bytes_out(vertex->bytes_out() + values.bytes_out());
+    vertex->set_busy_ms(vertex->busy_ms() + values.busy_ms());
+    vertex->set_idle_ms(vertex->idle_ms() + values.idle_ms());
+    vertex->set_backpressured_ms(vertex->backpressured_ms() + values.backpressured_ms());
+    for (const auto& [name, value] : values.gauges()) (*vertex->mutable_gauges())[name] += value;
+  }
+  *details.mutable_checkpoint_counts() = counts_;
+  for (auto entry = history_.rbegin(); entry != history_.rend(); ++entry) {
+    *details.add_checkpoints() = entry->status;
+  }
+  for (const auto& [key, value] : options_.config.shown_values()) {
+    (*details.mutable_configuration())[key] = value;
+  }
+  for (const auto& [state, time] : state_times_ms_) {
+    (*details.mutable_state_times_ms())[state] = time;
+  }
+  if (attempt_.restored) {
+    details.mutable_restored()->set_checkpoint_id(attempt_.restored->checkpoint_id());
+    details.mutable_restored()->set_savepoint(attempt_.restored->savepoint());
+    details.set_restored_time_ms(attempt_start_ms_);
+  }
+  details.set_oldest_prepared_ms(ledger_.oldest_prepared_time_ms().value_or(0));
+  return details;
+}
+
+void JobController::watch(std::function<void(const pb::JobStatus&)> watcher) {
+  watcher(status());
+  if (!terminated_) watchers_.push_back(std::move(watcher));
+}
+
+void JobController::state_may_have_changed() {
+  // The terminal state shows only when it is durable.
+  if (machine_.step() != AttemptStep::kDone) {
+    shown_state_ = std::string(machine_.job_state());
+  } else if (terminated_) {
+    shown_state_ = record_.state();
+  }
+  const std::string detail = absl::StrCat(shown_state_, "/", machine_.attempt().value(), "/",
+                                          machine_.waiting_for(), "/", terminated_);
+  if (detail == shown_detail_) return;
+  shown_detail_ = detail;
+  if (!state_times_ms_.contains(shown_state_) || shown_state_ == "RUNNING") {
+    state_times_ms_[shown_state_] = wall_ms();
+  }
+  const pb::JobStatus current = status();
+  for (const auto& watcher : watchers_) watcher(current);
+  if (terminated_) watchers_.clear();
+}
+
+}  // namespace weir

@@ -1,0 +1,107 @@
+#include "jobmanager/job/job_messages.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace weir {
+
+pb::TaskId task_id(const AttemptDescription& attempt, TaskIndex task) {
+  pb::TaskId id;
+  id.set_job_id(attempt.job_id);
+  id.set_attempt(attempt.attempt.value());
+  id.set_vertex(task.vertex);
+  id.set_subtask(task.subtask);
+  return id;
+}
+
+pb::CoordinatorId coordinator_id(const AttemptDescription& attempt, const std::string& uid) {
+  pb::CoordinatorId id;
+  id.set_job_id(attempt.job_id);
+  id.set_attempt(attempt.attempt.value());
+  id.set_uid(uid);
+  return id;
+}
+
+pb::DeployTask deploy_task(const AttemptDescription& attempt, const JobPlan& plan,
+                           const pb::JobGraph& graph, TaskIndex task) {
+  const JobVertex& vertex = plan.vertices()[task.vertex];
+  pb::DeployTask deploy;
+  *deploy.mutable_task() = task_id(attempt, task);
+  *deploy.mutable_graph() = graph;
+  deploy.mutable_chain()->Add(vertex.chain.begin(), vertex.chain.end());
+  deploy.set_parallelism(vertex.parallelism);
+  deploy.set_task_name(plan.task_name(task));
+  if (!attempt.restored) return deploy;
+  for (const pb::OperatorState& state : attempt.restored->operators()) {
+    if (state.subtask() != task.subtask || plan.vertex_of(state.uid()) != task.vertex) continue;
+    pb::OperatorState* restored = deploy.add_restored();
+    *restored = state;
+    restored->clear_splits();
+    restored->clear_committables();
+  }
+  return deploy;
+}
+
+pb::RecoverCoordinator recover_coordinator(const AttemptDescription& attempt,
+                                           const PlannedCoordinator& coordinator,
+                                           const pb::JobRecord& record,
+                                           const TransactionLedger& ledger) {
+  pb::RecoverCoordinator recover;
+  *recover.mutable_coordinator() = coordinator_id(attempt, coordinator.uid);
+  recover.set_generation(attempt.generation.value());
+  for (const pb::CoordinatorState& state : record.initial_coordinators()) {
+    if (state.uid() != coordinator.uid) continue;
+    recover.set_has_state(true);
+    recover.set_state(state.state());
+  }
+  if (!attempt.restored) return recover;
+  for (const pb::CoordinatorState& state : attempt.restored->coordinators()) {
+    if (state.uid() != coordinator.uid) continue;
+    recover.set_has_state(true);
+    recover.set_state(state.state());
+  }
+  for (const pb::OperatorState& state : attempt.restored->operators()) {
+    if (state.uid() != coordinator.uid) continue;
+    recover.mutable_splits()->MergeFrom(state.splits());
+    if (coordinator.source) continue;
+    for (const pb::Committable& committable : state.committables()) {
+      const auto entry = ledger.find(coordinator.uid, committable.transaction());
+      const auto known = entry ? entry->state() : pb::LedgerEntry::PREPARED;
+      if (known == pb::LedgerEntry::LOST || known == pb::LedgerEntry::ABORTED) continue;
+      pb::RecoverCoordinator::RecoveredCommittable* recovered = recover.add_committables();
+      *recovered->mutable_committable() = committable;
+      recovered->set_known_committed(known == pb::LedgerEntry::COMMITTED);
+    }
+    recover.add_writer_states(state.writer_state());
+  }
+  return recover;
+}
+
+absl::Status check_nothing_lost(const pb::CheckpointManifest& manifest,
+                                const TransactionLedger& ledger) {
+  for (const pb::OperatorState& state : manifest.operators()) {
+    for (const pb::Committable& committable : state.committables()) {
+      const auto entry = ledger.find(state.uid(), committable.transaction());
+      if (entry && entry->state() == pb::LedgerEntry::LOST) {
+        return absl::DataLossError(describe_loss(state.uid(), committable, entry->message()));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string describe_loss(const std::string& sink_uid, const pb::Committable& committable,
+                          const std::string& why) {
+  std::string text = absl::StrCat("checkpoint ", committable.checkpoint_id(), ": transaction ",
+                                  committable.transaction(), " of '", sink_uid, "' is lost: ");
+  for (const pb::WrittenRange& range : committable.ranges()) {
+    absl::StrAppend(&text, range.resource(), " offsets ", range.first(), " to ", range.last(), " (",
+                    range.records(), " records), ");
+  }
+  if (committable.ranges().empty()) {
+    absl::StrAppend(&text, committable.records(), " records, ");
+  }
+  text.resize(text.size() - 2);
+  return absl::StrCat(text, ": ", why);
+}
+
+}  // namespace weir

@@ -1,0 +1,46 @@
+// What the JobManager tells TaskManagers about an attempt. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "jobmanager/checkpoint/transaction_ledger.h"
+#include "jobmanager/plan/job_plan.h"
+#include "proto/checkpoint.pb.h"
+#include "proto/control.pb.h"
+#include "proto/job_record.pb.h"
+
+namespace weir {
+
+// An attempt as its messages name it, and what it is restored from.
+struct AttemptDescription {
+  std::string job_id;
+  Attempt attempt;
+  Generation generation;
+  std::optional<pb::CheckpointManifest> restored;
+};
+
+pb::TaskId task_id(const AttemptDescription& attempt, TaskIndex task);
+pb::CoordinatorId coordinator_id(const AttemptDescription& attempt, const std::string& uid);
+
+pb::DeployTask deploy_task(const AttemptDescription& attempt, const JobPlan& plan,
+                           const pb::JobGraph& graph, TaskIndex task);
+
+// `record` knows what sources without a checkpoint had resolved. Sinks are told what the ledger
+// knows; a committable that is known to be lost isn't given to them again.
+pb::RecoverCoordinator recover_coordinator(const AttemptDescription& attempt,
+                                           const PlannedCoordinator& coordinator,
+                                           const pb::JobRecord& record,
+                                           const TransactionLedger& ledger);
+
+// DataLoss, describing the first one, if the restored checkpoint carries a transaction that the
+// ledger knows to be lost.
+absl::Status check_nothing_lost(const pb::CheckpointManifest& manifest,
+                                const TransactionLedger& ledger);
+
+// "checkpoint 12: transaction x of 'out' is lost: orders-3 offsets 5 to 10 (6 records): why"
+std::string describe_loss(const std::string& sink_uid, const pb::Committable& committable,
+                          const std::string& why);
+
+}  // namespace weir

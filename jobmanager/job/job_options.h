@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/config.h"
+#include "jobmanager/checkpoint/checkpoint_coordinator.h"
+#include "jobmanager/recover/restart_strategy.h"
+#include "proto/job_graph.pb.h"
+
+namespace weir {
+
+enum class OnLostTransaction { kFail, kRewind, kAccept };
+
+// What a job's configuration says to the JobManager.
+struct JobOptions {
+  CheckpointOptions checkpoints;
+  bool exactly_once = true;
+  int32_t retained_checkpoints = 1;
+  bool keep_on_cancellation = false;
+  std::string checkpoint_folder;
+  std::string savepoint_folder;
+  OnLostTransaction on_lost_transaction = OnLostTransaction::kFail;
+  std::chrono::milliseconds slot_request_timeout{};
+  Config config;  // of the cluster, with the job's own over it
+};
+
+// `default_folder` holds the checkpoints of jobs that name no folder.
+absl::StatusOr<JobOptions> make_job_options(const Config& cluster, const pb::JobGraph& graph,
+                                            const std::string& default_folder);
+
+std::unique_ptr<RestartStrategy> make_restart_strategy(const JobOptions& options,
+                                                       std::function<double()> random);
+
+}  // namespace weir

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace weir::rest {
+
+// Keeps the order in which fields are set, which is Flink's.
+using Json = nlohmann::ordered_json;
+
+}  // namespace weir::rest
