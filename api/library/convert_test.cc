@@ -49,7 +49,7 @@ TEST(ConvertTest, NodesKeepWhatTheyAre) {
   EXPECT_EQ(graph.name(), "job");
   ASSERT_EQ(graph.nodes_size(), 4);
   EXPECT_EQ(graph.nodes(0).kind(), pb::JobGraph::SOURCE);
-  EXPECT_EQ(graph.nodes(0).name(), "Source: in");
+  EXPECT_EQ(graph.nodes(0).name(), "in");
   EXPECT_EQ(graph.nodes(1).kind(), pb::JobGraph::OPERATOR);
   EXPECT_EQ(graph.nodes(1).name(), "Length");
   EXPECT_EQ(graph.nodes(1).output_type(), typeid(std::size_t).name());

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <typeinfo>
+#include <utility>
 
 #include "weir/stream.h"
 
@@ -65,7 +66,7 @@ class StreamExecutionEnvironment {
     using T = typename S::Element;
     static_assert(std::is_base_of_v<Source<T>, S>, "from_source() takes a Source<T>");
     const int node =
-        internal::add_node(graph_, NodeKind::kSource, "Source: " + name, {}, typeid(T).name(),
+        internal::add_node(graph_, NodeKind::kSource, name, {}, typeid(T).name(),
                            std::make_shared<internal::SourceNode<T, S>>(std::move(source)));
     if (!watermarks.assigner()) return {graph_, node};
     using Assigner = typename WatermarkStrategy<T>::Assigner;
