@@ -12,7 +12,8 @@ namespace weir::kafka {
 
 namespace {
 
-constexpr int kTimeoutMs = 60'000;
+constexpr int kSilenceMs = 60'000;
+constexpr int kPollMs = 100;  // a batch that doesn't fill is waited for so long, records or not
 constexpr std::size_t kBatchRecordsMax = 4096;
 
 template <typename T, void (*destroy)(T*)>
@@ -87,10 +88,12 @@ absl::Status read_topic(const std::map<std::string, std::string>& properties,
   std::set<std::int32_t> at_end;
   std::vector<rd_kafka_message_t*> batch(kBatchRecordsMax);
   absl::Status status;
+  int silent_ms = 0;
   while (static_cast<int>(at_end.size()) < (*partitions)->cnt && status.ok()) {
     const ssize_t count =
-        rd_kafka_consume_batch_queue(queue.get(), kTimeoutMs, batch.data(), batch.size());
-    if (count <= 0) {
+        rd_kafka_consume_batch_queue(queue.get(), kPollMs, batch.data(), batch.size());
+    silent_ms = count > 0 ? 0 : silent_ms + kPollMs;
+    if (count < 0 || silent_ms >= kSilenceMs) {
       status = absl::DeadlineExceededError(
           absl::StrCat("topic ", topic, ": nothing came for a minute; is a broker down?"));
     }
