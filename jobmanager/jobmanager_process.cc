@@ -87,10 +87,10 @@ absl::StatusOr<std::unique_ptr<JobManagerProcess>> JobManagerProcess::start(cons
   WEIR_ASSIGN_OR_RETURN(
       parts->rpc_server,
       rpc::Server::start(server, {parts->taskmanager_service.get(), parts->client_service.get()}));
-  WEIR_ASSIGN_OR_RETURN(
-      parts->rest_server,
-      RestServer::start(config.get(options::kRestBindAddress),
-                        static_cast<int>(config.get(options::kRestPort)), *parts->dispatcher));
+  WEIR_ASSIGN_OR_RETURN(parts->rest_server,
+                        RestServer::start(config.get(options::kRestBindAddress),
+                                          static_cast<int>(config.get(options::kRestPort)),
+                                          *parts->dispatcher, config.shown_values()));
   WEIR_LOG_INFO(LogContext{}, "leads with epoch {}, state in {}", parts->store->leader_epoch(),
                 folder);
   return std::unique_ptr<JobManagerProcess>(new JobManagerProcess(std::move(parts)));

@@ -17,26 +17,16 @@
 #include "jobmanager/job/reply.h"
 #include "jobmanager/job/taskmanager_connections.h"
 #include "jobmanager/metadata/metadata_store.h"
+#include "jobmanager/rest/cluster_view.h"
 #include "jobmanager/schedule/liveness.h"
 #include "jobmanager/schedule/slot_pool.h"
 
 namespace weir {
 
-// A registered TaskManager, for clients.
-struct TaskManagerInfo {
-  std::string id;
-  std::string host;
-  int64_t pid = 0;
-  int32_t slots = 0;
-  int32_t slots_free = 0;
-  int64_t last_heartbeat_ms = 0;
-  uint64_t memory_bytes = 0;
-};
-
 // Knows the TaskManagers and the jobs: gives slots and exclusive resources to jobs, and messages to
 // whom they concern. Its methods are thread-safe and only enqueue: all its state belongs to its
 // mailbox. Every job has two mailboxes more, for its controller and its writer.
-class Dispatcher final : public JobServices {
+class Dispatcher final : public JobServices, public ClusterView {
  public:
   // Makes a running mailbox; tests make some that they run themselves.
   using MailboxFactory = std::function<std::shared_ptr<Mailbox>(const std::string& name)>;
@@ -62,18 +52,19 @@ class Dispatcher final : public JobServices {
   // --- clients ---
   void put_library(std::string sha256, std::string data, Reply<pb::LibraryUploaded> reply);
   void submit(pb::SubmitJobRequest request, Reply<pb::SubmitJobResponse> reply);
-  void cancel(const std::string& job_id, Reply<pb::CancelJobResponse> reply);
-  void stop(const pb::StopJobRequest& request, Reply<pb::SavepointResponse> reply);
+  void cancel(const std::string& job_id, Reply<pb::CancelJobResponse> reply) override;
+  void stop(const pb::StopJobRequest& request, Reply<pb::SavepointResponse> reply) override;
   void trigger_savepoint(const pb::TriggerSavepointRequest& request,
-                         Reply<pb::SavepointResponse> reply);
-  void trigger_checkpoint(const std::string& job_id, Reply<pb::TriggerCheckpointResponse> reply);
-  void describe(const std::string& job_id, Reply<pb::JobDetails> reply);
-  void describe_all(Reply<std::vector<pb::JobDetails>> reply);
+                         Reply<pb::SavepointResponse> reply) override;
+  void trigger_checkpoint(const std::string& job_id,
+                          Reply<pb::TriggerCheckpointResponse> reply) override;
+  void describe(const std::string& job_id, Reply<pb::JobDetails> reply) override;
+  void describe_all(Reply<std::vector<pb::JobDetails>> reply) override;
   // Every status from now on, on any thread; `end` when there will be none any more.
   void watch(const std::string& job_id, std::function<void(const pb::JobStatus&)> watcher,
              Reply<bool> end);
-  void list_taskmanagers(Reply<std::vector<TaskManagerInfo>> reply);
-  void transactions(const std::string& job_id, Reply<pb::ListTransactionsResponse> reply);
+  void list_taskmanagers(Reply<std::vector<TaskManagerInfo>> reply) override;
+  void transactions(const std::string& job_id, Reply<pb::ListTransactionsResponse> reply) override;
   void record_transaction(const pb::RecordTransactionRequest& request,
                           Reply<pb::RecordTransactionResponse> reply);
 

@@ -26,6 +26,28 @@ const char* name_of(pb::TaskStateChanged::State state) {
   }
 }
 
+void copy_figures(const pb::TaskMetrics& task, pb::SubtaskDetails& subtask) {
+  subtask.set_records_in(task.records_in());
+  subtask.set_records_out(task.records_out());
+  subtask.set_bytes_in(task.bytes_in());
+  subtask.set_bytes_out(task.bytes_out());
+  subtask.set_busy_ms(task.busy_ms());
+  subtask.set_idle_ms(task.idle_ms());
+  subtask.set_backpressured_ms(task.backpressured_ms());
+  *subtask.mutable_gauges() = task.gauges();
+}
+
+void add_figures(const pb::SubtaskDetails& subtask, pb::VertexDetails& vertex) {
+  vertex.set_records_in(vertex.records_in() + subtask.records_in());
+  vertex.set_records_out(vertex.records_out() + subtask.records_out());
+  vertex.set_bytes_in(vertex.bytes_in() + subtask.bytes_in());
+  vertex.set_bytes_out(vertex.bytes_out() + subtask.bytes_out());
+  vertex.set_busy_ms(vertex.busy_ms() + subtask.busy_ms());
+  vertex.set_idle_ms(vertex.idle_ms() + subtask.idle_ms());
+  vertex.set_backpressured_ms(vertex.backpressured_ms() + subtask.backpressured_ms());
+  for (const auto& [name, value] : subtask.gauges()) (*vertex.mutable_gauges())[name] += value;
+}
+
 pb::JobStatus status_of_record(const pb::JobRecord& record) {
   pb::JobStatus status;
   status.set_job_id(record.job_id());
@@ -90,17 +112,18 @@ pb::JobDetails JobController::details() const {
     const char* shown = state == task_states_.end() ? "CREATED" : name_of(state->second);
     if (ended && details.status().state() == "FINISHED") shown = "FINISHED";
     ++(*vertex->mutable_tasks_by_state())[shown];
+    pb::SubtaskDetails* subtask = vertex->add_subtasks();
+    subtask->set_subtask(task.subtask);
+    subtask->set_state(shown);
+    subtask->set_attempt(machine_.attempt().value());
+    subtask->set_start_time_ms(attempt_start_ms_);
+    if (static_cast<size_t>(task.subtask) < slots_.size()) {
+      subtask->set_taskmanager_id(slots_[static_cast<size_t>(task.subtask)]);
+    }
     const auto metrics = metrics_.find(task);
     if (metrics == metrics_.end()) continue;
-    const pb::TaskMetrics& values = metrics->second;
-    vertex->set_records_in(vertex->records_in() + values.records_in());
-    vertex->set_records_out(vertex->records_out() + values.records_out());
-    vertex->set_bytes_in(vertex->bytes_in() + values.bytes_in());
-    vertex->set_bytes_out(vertex->bytes_out() + values.bytes_out());
-    vertex->set_busy_ms(vertex->busy_ms() + values.busy_ms());
-    vertex->set_idle_ms(vertex->idle_ms() + values.idle_ms());
-    vertex->set_backpressured_ms(vertex->backpressured_ms() + values.backpressured_ms());
-    for (const auto& [name, value] : values.gauges()) (*vertex->mutable_gauges())[name] += value;
+    copy_figures(metrics->second, *subtask);
+    add_figures(*subtask, *vertex);
   }
   *details.mutable_checkpoint_counts() = counts_;
   for (auto entry = history_.rbegin(); entry != history_.rend(); ++entry) {

@@ -1,11 +1,11 @@
 #include "jobmanager/rest/checkpoint_json.h"
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/config.h"
 #include "common/config_options.h"
@@ -47,7 +47,7 @@ Json show(const pb::JobDetails& job, const pb::CheckpointStatus& checkpoint) {
       {"checkpoint_type", type_of(checkpoint)},
       {"tasks", Json::object()}};
   if (checkpoint.state() == "COMPLETED") {
-    json["external_path"] = checkpoint.path();
+    json["external_path"] = flink_url(checkpoint.path());
     json["discarded"] = is_discarded(job, checkpoint);
   } else if (checkpoint.state() == "FAILED") {
     json["failure_timestamp"] = checkpoint.trigger_time_ms() + checkpoint.end_to_end_duration_ms();
@@ -61,10 +61,14 @@ Json show_restored(const pb::JobDetails& job) {
   return {{"id", job.restored().checkpoint_id()},
           {"restore_timestamp", job.restored_time_ms()},
           {"is_savepoint", job.restored().savepoint()},
-          {"external_path", job.restored().path()}};
+          {"external_path", flink_url(job.restored().path())}};
 }
 
 }  // namespace
+
+std::string flink_url(const std::string& url) {
+  return absl::StartsWith(url, "file:///") ? "file:" + url.substr(7) : url;
+}
 
 Json checkpoints_body(const pb::JobDetails& job) {
   std::vector<int64_t> sizes;

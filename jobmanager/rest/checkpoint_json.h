@@ -1,10 +1,15 @@
 #pragma once
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "jobmanager/rest/json.h"
 #include "proto/client.pb.h"
 
 namespace weir::rest {
+
+// Flink writes file:/folder where Weir has file:///folder; both read both.
+std::string flink_url(const std::string& url);
 
 // GET /jobs/:id/checkpoints
 Json checkpoints_body(const pb::JobDetails& job);

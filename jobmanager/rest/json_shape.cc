@@ -1,7 +1,6 @@
 #include "jobmanager/rest/json_shape.h"
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 namespace weir::rest {

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "jobmanager/rest/checkpoint_json.h"
 #include "jobmanager/rest/job_json.h"
 
 namespace weir::rest {
@@ -66,7 +66,7 @@ Metrics job_metrics(const pb::JobDetails& job, int64_t now_ms) {
     metrics["lastCheckpointFullSize"] = absl::StrCat(checkpoint.size_bytes());
     metrics["lastCheckpointCompletedTimestamp"] =
         absl::StrCat(checkpoint.trigger_time_ms() + checkpoint.end_to_end_duration_ms());
-    metrics["lastCheckpointExternalPath"] = checkpoint.path();
+    metrics["lastCheckpointExternalPath"] = flink_url(checkpoint.path());
     metrics["lastCompletedCheckpointId"] = absl::StrCat(checkpoint.checkpoint_id());
     break;
   }

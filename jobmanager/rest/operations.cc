@@ -1,7 +1,6 @@
 #include "jobmanager/rest/operations.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

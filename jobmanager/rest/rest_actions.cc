@@ -1,12 +1,12 @@
 // What REST does to jobs: cancel, stop, savepoint, checkpoint. The last three answer at once with a
 // trigger id, by which clients poll for the result.
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/ids.h"
 #include "common/status.h"
 #include "jobmanager/rest/await.h"
+#include "jobmanager/rest/checkpoint_json.h"
 #include "jobmanager/rest/rest_api.h"
 
 namespace weir::rest {
@@ -146,8 +146,9 @@ Reply<pb::SavepointResponse> RestApi::savepoint_reply(const std::string& job_id,
                                                       const std::string& trigger_id) {
   return Reply<pb::SavepointResponse>([operations = operations_, job_id, trigger_id](
                                           const absl::StatusOr<pb::SavepointResponse>& done) {
-    operations->complete(job_id, trigger_id,
-                         done.ok() ? Json{{"location", done->path()}} : failure_of(done.status()));
+    operations->complete(
+        job_id, trigger_id,
+        done.ok() ? Json{{"location", flink_url(done->path())}} : failure_of(done.status()));
   });
 }
 

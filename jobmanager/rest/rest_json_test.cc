@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "common/status_matchers.h"
 #include "jobmanager/rest/checkpoint_json.h"
 #include "jobmanager/rest/cluster_json.h"

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -7,15 +8,17 @@
 
 namespace weir {
 
-class Dispatcher;
+class ClusterView;
 
-// Flink's REST interface: its paths under / and /v1/, its field names and types. The dispatcher
-// outlives it.
+// Flink's REST interface over HTTP: its paths under / and /v1/, its field names and types. The
+// cluster's view outlives it.
 class RestServer {
  public:
-  // `port` 0 takes a free one.
-  static absl::StatusOr<std::unique_ptr<RestServer>> start(const std::string& host, int port,
-                                                           Dispatcher& dispatcher);
+  // Returns when it answers. `port` 0 takes a free one. `configuration`: the JobManager's, as it
+  // may be shown.
+  static absl::StatusOr<std::unique_ptr<RestServer>> start(
+      const std::string& host, int port, ClusterView& cluster,
+      std::map<std::string, std::string> configuration);
   RestServer(const RestServer&) = delete;
   RestServer& operator=(const RestServer&) = delete;
   ~RestServer();  // stops listening; requests under way end

@@ -1,6 +1,5 @@
 #include "jobmanager/rest/router.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 

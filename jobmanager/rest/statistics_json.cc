@@ -1,7 +1,6 @@
 #include "jobmanager/rest/statistics_json.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 namespace weir::rest {
