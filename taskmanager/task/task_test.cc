@@ -236,10 +236,9 @@ TEST_F(TaskTest, ACommittedTransactionIsReleasedByTheNextCompleteCheckpoint) {
   ASSERT_TRUE(report);
   EXPECT_EQ(report->state(), pb::LedgerEntry::COMMITTED);
   EXPECT_EQ(report->sink_uid(), "out");
-  // The result may reach the tracker after this barrier; then the next one doesn't carry it.
-  checkpoint_carries(2);
-  EXPECT_THAT(checkpoint_carries(3), IsEmpty());
-  task_->notify_checkpoint_complete(CheckpointId(3));
+  int64_t checkpoint = 2;  // the result may reach the tracker only after some barriers
+  while (checkpoint < 1000 && !checkpoint_carries(checkpoint).empty()) ++checkpoint;
+  task_->notify_checkpoint_complete(CheckpointId(checkpoint));
   ASSERT_TRUE(job_->wait([&] { return !job_->released.empty(); }));
   EXPECT_THAT(job_->released, ElementsAre("t1"));
 }
@@ -271,11 +270,11 @@ TEST_F(TaskTest, ALostTransactionIsReportedAndTheTaskGoesOn) {
 }
 
 TEST_F(TaskTest, BarriersPassWhileTheSinkTakesNoRecords) {
-  run();
   job_->with([](MemoryJob& job) {
-    job.writable = false;
+    job.writable = false;  // from the start: a poll that has begun goes on
     job.batches.push_back({"waits"});
   });
+  run();
   EXPECT_THAT(checkpoint_carries(1), IsEmpty());
   EXPECT_THAT(job_->written, IsEmpty());
   job_->with([](MemoryJob& job) { job.writable = true; });

@@ -160,8 +160,12 @@ class MemoryWriter final : public SinkWriter<std::string> {
     job_->changed.notify_all();
   }
   std::vector<Committable> prepare_commit(int64_t checkpoint) override {
-    const std::lock_guard<std::mutex> lock(job_->mutex);
-    if (job_->on_prepare) job_->on_prepare();
+    std::unique_lock<std::mutex> lock(job_->mutex);
+    if (const auto on_prepare = job_->on_prepare) {
+      lock.unlock();  // it may block, and the reader must still be woken
+      on_prepare();
+      lock.lock();
+    }
     if (job_->written_since_barrier == 0) return {};
     Committable committable;
     committable.transaction = "t" + std::to_string(checkpoint);
