@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "jobmanager/rest/vertex_json.h"
 
 namespace weir::rest {
@@ -51,18 +51,28 @@ Json plan_of(const pb::JobDetails& job) {
           {"nodes", std::move(nodes)}};
 }
 
-// Nulls stand, as in Flink, for what the fault doesn't belong to.
+// Null for what the fault doesn't belong to.
+Json text_or_null(absl::string_view text) {
+  return text.empty() ? Json(nullptr) : Json(std::string(text));
+}
+
 Json fault_entry(const pb::Fault& fault) {
-  const std::vector<std::string> where = absl::StrSplit(fault.where(), absl::MaxSplits(" on ", 1));
-  const std::vector<std::string> cause = absl::StrSplit(fault.cause(), absl::MaxSplits('\n', 1));
-  const bool placed = where.size() == 2;
-  return {{"exceptionName", cause[0]},
+  // "<task> on <TaskManager>", "TaskManager <TaskManager>" or something else.
+  absl::string_view task = fault.where();
+  std::string taskmanager;
+  if (const size_t on = task.find(" on "); on != absl::string_view::npos) {
+    taskmanager = std::string(task.substr(on + 4));
+    task = task.substr(0, on);
+  } else if (absl::ConsumePrefix(&task, "TaskManager ")) {
+    taskmanager = std::string(std::exchange(task, ""));
+  }
+  return {{"exceptionName", fault.cause().substr(0, fault.cause().find('\n'))},
           {"stacktrace", fault.cause()},
           {"timestamp", fault.time_ms()},
           {"failureLabels", Json::object()},
-          {"taskName", where[0].empty() ? Json(nullptr) : Json(where[0])},
-          {"endpoint", placed ? Json(endpoint_of(where[1])) : Json(nullptr)},
-          {"taskManagerId", placed ? Json(where[1]) : Json(nullptr)},
+          {"taskName", text_or_null(task)},
+          {"endpoint", text_or_null(taskmanager.empty() ? "" : endpoint_of(taskmanager))},
+          {"taskManagerId", text_or_null(taskmanager)},
           {"concurrentExceptions", Json::array()}};
 }
 

@@ -113,12 +113,14 @@ TEST(JobJson, ShowsTheLastFaultAndTheFirst) {
   first->set_cause("division by zero\n  in tokenizer");
   pb::Fault* last = job.mutable_status()->mutable_last_fault();
   last->set_attempt(4);
-  last->set_cause("too few slots");
+  last->set_where("TaskManager localhost:10236-9aa9");
+  last->set_cause("its connection closed");
   const Json history = job_exceptions_body(job)["exceptionHistory"];
   ASSERT_EQ(history["entries"].size(), 2);
   EXPECT_EQ(history["truncated"], true);
-  EXPECT_EQ(history["entries"][0]["exceptionName"], "too few slots");
-  EXPECT_TRUE(history["entries"][0]["taskManagerId"].is_null());
+  EXPECT_EQ(history["entries"][0]["exceptionName"], "its connection closed");
+  EXPECT_EQ(history["entries"][0]["taskManagerId"], "localhost:10236-9aa9");
+  EXPECT_TRUE(history["entries"][0]["taskName"].is_null());
   EXPECT_EQ(history["entries"][1]["exceptionName"], "division by zero");
   EXPECT_EQ(history["entries"][1]["taskName"], "lines -> out (2/2)");
   EXPECT_EQ(history["entries"][1]["taskManagerId"], "127.0.0.1:40112-3f");
@@ -127,9 +129,12 @@ TEST(JobJson, ShowsTheLastFaultAndTheFirst) {
 
 TEST(JobJson, ShowsAnOnlyFaultOnce) {
   pb::JobDetails job = sample_job();
-  job.mutable_status()->mutable_first_fault()->set_cause("once");
+  job.mutable_status()->mutable_first_fault()->set_cause("too few slots");
   *job.mutable_status()->mutable_last_fault() = job.status().first_fault();
-  EXPECT_EQ(job_exceptions_body(job)["exceptionHistory"]["entries"].size(), 1);
+  const Json entries = job_exceptions_body(job)["exceptionHistory"]["entries"];
+  ASSERT_EQ(entries.size(), 1);
+  EXPECT_TRUE(entries[0]["taskManagerId"].is_null());
+  EXPECT_TRUE(entries[0]["endpoint"].is_null());
 }
 
 TEST(JobJson, ShowsTheLedger) {

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <map>
 #include <utility>
@@ -226,6 +229,32 @@ TEST_F(RestServerTest, CancelsAJob) {
   EXPECT_EQ(cluster_.cancelled(), kSampleJob);
   answer(client().Patch(job_ + "?mode=stop", "", "application/json"), 400);
   answer(client().Patch(absl::StrCat("/jobs/", kUnknownJob), "", "application/json"), 404);
+}
+
+// What curl -X PATCH sends: httplib's own client always announces a length.
+std::string answer_to_raw(int port, const std::string& request) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string answer;
+  if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
+      ::send(socket, request.data(), request.size(), 0) == static_cast<ssize_t>(request.size())) {
+    char buffer[4096];
+    for (ssize_t n; (n = ::recv(socket, buffer, sizeof(buffer), 0)) > 0;) {
+      answer.append(buffer, static_cast<size_t>(n));
+    }
+  }
+  ::close(socket);
+  return answer;
+}
+
+TEST_F(RestServerTest, CancelsAJobOnARequestThatAnnouncesNoBody) {
+  const std::string request = absl::StrCat("PATCH ", job_, "?mode=cancel HTTP/1.1\r\n",
+                                           "Host: localhost\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(answer_to_raw(server_->port(), request), HasSubstr(" 202 "));
+  EXPECT_EQ(cluster_.cancelled(), kSampleJob);
 }
 
 TEST_F(RestServerTest, RefusesBodiesThatItCannotRead) {
