@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connectors/kafka/sink/recovery_plan.h"
+#include "connectors/kafka/sink/transaction_pool.h"
+#include "tests/simulation/kafka_client.h"
+#include "tests/simulation/world.h"
+#include "weir/sink.h"
+
+namespace weir::simulation {
+
+inline constexpr char kSinkUid[] = "out";
+inline constexpr char kSourceUid[] = "in";
+
+// The exactly-once sink around the real cores of connectors/kafka/sink, with the calls of
+// weir/sink.h answered later instead of blocking. Each belongs to one task, committer or
+// coordinator of one attempt; after close() it does nothing more.
+
+class SimulatedWriter {
+ public:
+  SimulatedWriter(World& world, Process& process, uint64_t generation, int subtask);
+
+  void open() { prepare_handle(); }
+  bool writable() const { return pool_.is_open() || pool_.has_ready(); }
+  void write(int partition, RecordId record);
+  // Nothing: what was written may be missing, the task must fail.
+  void prepare_commit(std::function<void(std::optional<std::vector<Committable>>)> done);
+  void release(const Committable& committable);
+  // "<generation>:<subtask>:<slots used>"
+  std::string snapshot() const;
+  void close();
+  // Only for tasks that are broken on purpose.
+  void abort_prepared(const std::string& transactional_id);
+
+ private:
+  std::string id_of(int slot) const;
+  void prepare_handle();
+
+  World& world_;
+  Process& process_;
+  KafkaAdmin admin_;
+  const uint64_t generation_;
+  const int subtask_;
+  kafka::TransactionPool pool_;
+  std::map<int, std::unique_ptr<KafkaProducer>> handles_;  // by slot
+  std::vector<std::unique_ptr<KafkaProducer>> dropped_;    // whose requests may be on their way
+  int open_slot_ = -1;
+  bool closed_ = false;
+};
+
+// Commits from committables alone, until each is committed or lost.
+class SimulatedCommitter {
+ public:
+  using Report = std::function<void(const Committable&, const CommitResult&)>;
+
+  SimulatedCommitter(World& world, Process& process)
+      : world_(world), process_(process), admin_(world, process) {}
+
+  void commit(const Committable& committable, Report report);
+  void close() { closed_ = true, admin_.close(); }
+
+ private:
+  void end(const Committable& committable, Report report);
+  void settle(const Committable& committable, Report report, CommitResult result);
+
+  World& world_;
+  Process& process_;
+  KafkaAdmin admin_;
+  bool closed_ = false;
+};
+
+class SimulatedSinkCoordinator {
+ public:
+  SimulatedSinkCoordinator(World& world, Process& process)
+      : world_(world), process_(process), admin_(world, process), committer_(world, process) {}
+
+  void validate(std::function<void(uint64_t generation_max)> done);
+  void recover(SinkRecovery recovery, SimulatedCommitter::Report report,
+               std::function<void()> done);
+  void close();
+
+ private:
+  void commit_next(std::vector<Committable> left, SimulatedCommitter::Report report,
+                   std::function<void()> done);
+  void list_and_fence(bool idle_too, std::function<void()> done);
+  void fence_next(std::vector<std::string> left, std::function<void()> done);
+  void sweep_later();
+
+  World& world_;
+  Process& process_;
+  KafkaAdmin admin_;
+  SimulatedCommitter committer_;
+  kafka::RecoveryInput input_;
+  bool closed_ = false;
+};
+
+}  // namespace weir::simulation

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/ids.h"
+#include "proto/checkpoint.pb.h"
+#include "taskmanager/commit/commit_tracker.h"
+#include "taskmanager/task/barrier_aligner.h"
+#include "tests/simulation/sink.h"
+#include "tests/simulation/world.h"
+
+namespace weir::simulation {
+
+struct SplitPosition {
+  int split = 0;
+  int64_t next = 0;
+  int64_t stop = -1;  // exclusive; -1: unbounded
+};
+
+// What a task tells its TaskManager.
+struct TaskReports {
+  std::function<void()> running;
+  std::function<void()> drained;
+  std::function<void(const std::string& cause)> failed;
+  std::function<void(CheckpointId, std::vector<pb::OperatorState>)> acknowledged;
+  std::function<void(CheckpointId)> declined;
+  std::function<void(const Committable&, const CommitResult&)> commit_result;
+};
+
+// One subtask of one attempt: a source half that reads splits, a sink half that writes
+// transactions; in between either a call, or a channel from every source half to every sink half
+// whose barriers a real BarrierAligner aligns. A real CommitTracker decides about committables.
+class SimulatedTask {
+ public:
+  SimulatedTask(World& world, Process& process, int subtask, TaskReports reports);
+
+  // `peers`: the attempt's tasks by subtask, this one among them.
+  void start(uint64_t generation, std::vector<SimulatedTask*> peers);
+  void add_splits(const std::vector<SplitPosition>& splits);
+  void no_more_splits() { no_more_splits_ = true; }
+  void trigger(CheckpointId checkpoint, bool stop_sources);
+  void notify_complete(CheckpointId checkpoint);
+  void notify_aborted(CheckpointId checkpoint);
+  // Of another attempt, taken for its own: wrong.
+  void notify_foreign();
+  // Only sent by JobManagers that are broken on purpose.
+  void notify_savepoint(CheckpointId savepoint);
+  // Leaves prepared transactions alone.
+  void cancel();
+  bool closed() const { return closed_; }
+  Process& process() { return process_; }
+
+ private:
+  struct Item {
+    std::optional<CheckpointId> barrier;
+    RecordId record;
+  };
+
+  int partition_of(const RecordId& record) const;
+  void poll();
+  bool congested() const;
+  void report_drained();
+  void take_barrier(CheckpointId checkpoint, bool stop_sources);
+  pb::OperatorState source_state() const;
+  void deliver(int channel, Item item);
+  void pump();
+  void apply(const BarrierAligner::Decision& decision);
+  void prepare(CheckpointId checkpoint);
+  void prepared(CheckpointId checkpoint, std::vector<Committable> committables);
+  void apply(const CommitTracker::Decision& decision);
+  void release_early(CheckpointId complete, bool savepoint);
+  void fail(const std::string& cause);
+
+  World& world_;
+  Process& process_;
+  const int subtask_;
+  const TaskReports reports_;
+  bool closed_ = false;
+
+  // source half
+  std::map<int, SplitPosition> splits_;
+  bool no_more_splits_ = false;
+  bool reading_ = true;
+  bool drained_ = false;
+  std::deque<std::pair<CheckpointId, bool>> barriers_;  // wait for the flush of the one before
+  std::map<CheckpointId, pb::OperatorState> source_states_;
+  std::vector<Connection*> outgoing_;
+  std::vector<SimulatedTask*> peers_;
+
+  // sink half
+  std::vector<std::deque<Item>> channels_;
+  std::unique_ptr<BarrierAligner> aligner_;
+  std::unique_ptr<SimulatedWriter> writer_;
+  SimulatedCommitter committer_;
+  CommitTracker tracker_;
+  bool flushing_ = false;
+  CheckpointId last_barrier_{0};
+  int64_t writable_us_ = 0;  // the last time
+  // What broken tasks need to know to break the rules.
+  struct Carried {
+    Committable committable;
+    CheckpointId last_carrier;
+    bool committed = false;
+  };
+  std::map<std::string, Carried> carried_;
+};
+
+}  // namespace weir::simulation
