@@ -38,9 +38,9 @@ absl::Status DurableStore::write_manifest(const std::string& path,
   return absl::OkStatus();
 }
 
-absl::Status DurableStore::write_ledger(const pb::TransactionLedger& ledger) {
+absl::Status DurableStore::write_ledger(const pb::TransactionLedger& ledger, LeaderEpoch epoch) {
   if (random_.chance(options_.write_fails)) return absl::ResourceExhaustedError("no space left");
-  ledgers_[ledger.job_id()] = ledger;
+  ledgers_[epoch] = ledger;
   if (on_ledger) on_ledger(ledger);
   return absl::OkStatus();
 }
@@ -60,10 +60,9 @@ const pb::CheckpointManifest* DurableStore::newest_manifest() const {
   return newest;
 }
 
-std::optional<pb::TransactionLedger> DurableStore::ledger(const std::string& job_id) const {
-  const auto ledger = ledgers_.find(job_id);
-  if (ledger == ledgers_.end()) return std::nullopt;
-  return ledger->second;
+std::optional<pb::TransactionLedger> DurableStore::ledger() const {
+  if (ledgers_.empty()) return std::nullopt;
+  return ledgers_.rbegin()->second;
 }
 
 }  // namespace weir::simulation

@@ -42,11 +42,13 @@ class DurableStore {
 
   // --- files ---
   absl::Status write_manifest(const std::string& path, const pb::CheckpointManifest& manifest);
-  absl::Status write_ledger(const pb::TransactionLedger& ledger);
+  // Each leader has a file of its own: a replaced one can't write over its successor's.
+  absl::Status write_ledger(const pb::TransactionLedger& ledger, LeaderEpoch epoch);
   // Null if there is none.
   const pb::CheckpointManifest* manifest(const std::string& path) const;
   const pb::CheckpointManifest* newest_manifest() const;
-  std::optional<pb::TransactionLedger> ledger(const std::string& job_id) const;
+  // The one of the latest leader that wrote one.
+  std::optional<pb::TransactionLedger> ledger() const;
 
   // Called with every record, and every ledger, that becomes the stored one.
   std::function<void(const pb::JobRecord&)> on_record;
@@ -62,7 +64,7 @@ class DurableStore {
   LeaderEpoch epoch_;
   std::map<std::string, VersionedJobRecord> records_;
   std::map<std::string, pb::CheckpointManifest> manifests_;
-  std::map<std::string, pb::TransactionLedger> ledgers_;
+  std::map<LeaderEpoch, pb::TransactionLedger> ledgers_;
 };
 
 // One JobManager's view of the records: its leader epoch goes with every write.

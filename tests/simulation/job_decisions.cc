@@ -128,7 +128,7 @@ void SimulatedJobManager::run(const PersistAttempt& decision) {
         absl::StrCat(
             "attempt ", attempt.value(), " of generation ", record.generation(), " restores ",
             restored_ ? absl::StrCat("checkpoint ", restored_->checkpoint_id()) : "nothing"));
-    // The ledger's file isn't fenced: an old leader may have written over it.
+    // The ledger that was found may be older than the checkpoint.
     if (restored_ != nullptr) ledger_->add_checkpoint(*restored_, world_.events.now_ms());
     apply(machine_->attempt_persisted(attempt));
   };

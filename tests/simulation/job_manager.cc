@@ -96,7 +96,7 @@ SimulatedJobManager::SimulatedJobManager(World& world, std::string name, int par
 
 void SimulatedJobManager::start_job() {
   const pb::JobRecord& record = publisher_.record();
-  const auto stored = world_.durable.ledger(kJobId);
+  const auto stored = world_.durable.ledger();
   if (stored && !world_.broken(Mutation::kLedgerIgnored)) {
     ledger_ = std::make_unique<TransactionLedger>(*stored);
     std::vector<CheckpointId> published;

@@ -112,7 +112,8 @@ void Publisher::publish(const PublishDecision& decision, Attempt attempt, Transa
     WEIR_TRACE(world_.events, process_.name(), absl::StrCat("wrote ", path));
     later([this, decision, &ledger, tell, path, manifest] {
       ledger.add_checkpoint(manifest, world_.events.now_ms());
-      if (const auto status = world_.durable.write_ledger(ledger.to_proto()); !status.ok()) {
+      if (const auto status = world_.durable.write_ledger(ledger.to_proto(), epoch());
+          !status.ok()) {
         tell(PublicationFailed{status.ToString()});
         return next();
       }
