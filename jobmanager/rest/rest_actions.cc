@@ -2,12 +2,14 @@
 // trigger id, by which clients poll for the result.
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/ids.h"
 #include "common/status.h"
 #include "jobmanager/rest/await.h"
 #include "jobmanager/rest/checkpoint_json.h"
 #include "jobmanager/rest/rest_api.h"
+#include "jobmanager/rest/serialized_throwable.h"
 
 namespace weir::rest {
 
@@ -49,7 +51,7 @@ Json failure_of(const absl::Status& status) {
   return {{"failure-cause",
            {{"class", "org.apache.flink.util.FlinkException"},
             {"stack-trace", message},
-            {"serialized-throwable", ""}}}};
+            {"serialized-throwable", absl::Base64Escape(serialized_throwable(message))}}}};
 }
 
 Json request_id(const std::string& trigger_id) {

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace weir::rest {
+
+// An org.apache.flink.util.SerializedThrowable with this message, as Java's object serialization
+// writes it: Flink's client reads the cause of a failed operation from nothing else, and asks again
+// forever when it can't. The format: Java Object Serialization Specification, chapter 6.
+std::string serialized_throwable(std::string_view message);
+
+}  // namespace weir::rest
