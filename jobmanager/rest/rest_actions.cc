@@ -49,7 +49,7 @@ absl::StatusOr<std::string> trigger_id_in(const Json& body) {
 Json failure_of(const absl::Status& status) {
   const std::string message(status.message());
   return {{"failure-cause",
-           {{"class", "org.apache.flink.util.FlinkException"},
+           {{"class", kErrorClass},
             {"stack-trace", message},
             {"serialized-throwable", absl::Base64Escape(serialized_throwable(message))}}}};
 }

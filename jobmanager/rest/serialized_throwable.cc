@@ -1,6 +1,7 @@
 #include "jobmanager/rest/serialized_throwable.h"
 
 #include <cstdint>
+#include <initializer_list>
 
 namespace weir::rest {
 
@@ -44,19 +45,24 @@ void append_text(std::string& out, std::string_view text) {
 }
 
 void append_class(std::string& out, std::string_view name, uint64_t version, char flags,
-                  std::string_view field) {
+                  std::initializer_list<std::string_view> text_fields) {
   out.push_back(kClassDescription);
   append_text(out, name);
   append_number(out, version, 8);
   out.push_back(flags);
-  append_number(out, field.empty() ? 0 : 1, 2);
-  if (!field.empty()) {
+  append_number(out, text_fields.size(), 2);
+  for (std::string_view field : text_fields) {
     out.push_back('L');
     append_text(out, field);
     out.push_back(kString);
     append_text(out, "Ljava/lang/String;");
   }
   out.push_back(kEndOfBlock);
+}
+
+void append_value(std::string& out, std::string_view text) {
+  out.push_back(kString);
+  append_text(out, text);
 }
 
 }  // namespace
@@ -68,17 +74,16 @@ std::string serialized_throwable(std::string_view message) {
   out.push_back(kObject);
   // A class, its superclass and so on, each with those of its fields that aren't null.
   append_class(out, "org.apache.flink.util.SerializedThrowable", 0x65169DF51FA713F3, kSerializable,
-               "fullStringifiedStackTrace");
-  append_class(out, "java.lang.Exception", 0xD0FD1F3E1A3B1CC4, kSerializable, "");
+               {"fullStringifiedStackTrace", "originalErrorClassName"});
+  append_class(out, "java.lang.Exception", 0xD0FD1F3E1A3B1CC4, kSerializable, {});
   append_class(out, "java.lang.Throwable", 0xD5C635273977B8CB, kSerializableByMethod,
-               "detailMessage");
+               {"detailMessage"});
   out.push_back(kNull);
   // The fields' values, the outermost superclass first.
-  out.push_back(kString);
-  append_text(out, text);
+  append_value(out, text);
   out.push_back(kEndOfBlock);
-  out.push_back(kString);
-  append_text(out, text);
+  append_value(out, text);
+  append_value(out, kErrorClass);
   return out;
 }
 
