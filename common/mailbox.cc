@@ -32,20 +32,20 @@ void Mailbox::start() {
 }
 
 bool Mailbox::post(Task task) {
-  const absl::Status status = enqueue(std::move(task));
+  const absl::Status status = enqueue(std::move(task), options_.capacity);
   WEIR_CHECK(!absl::IsResourceExhausted(status)) << status.ToString();
   return status.ok();
 }
 
 absl::Status Mailbox::try_post(Task task) {
-  return enqueue(std::move(task));
+  return enqueue(std::move(task), options_.capacity - options_.capacity / 4);
 }
 
-absl::Status Mailbox::enqueue(Task task) {
+absl::Status Mailbox::enqueue(Task task, size_t capacity) {
   {
     MutexLock lock(mutex_);
     if (shut_down_) return absl::UnavailableError("mailbox " + options_.name + " is shut down");
-    if (queue_.size() >= options_.capacity) {
+    if (queue_.size() >= capacity) {
       return absl::ResourceExhaustedError("mailbox " + options_.name + " is full: " +
                                           std::to_string(queue_.size()) + " tasks wait");
     }

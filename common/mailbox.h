@@ -53,7 +53,7 @@ class Mailbox {
   // False once shut down: the task is dropped. More than `capacity` waiting tasks is a bug and
   // aborts: whoever takes in work from outside the process uses try_post.
   bool post(Task task);
-  // Unavailable once shut down, ResourceExhausted when full.
+  // Unavailable once shut down; ResourceExhausted when full, a quarter being left for post().
   absl::Status try_post(Task task);
   // Posted when `delay` has passed; 0 once shut down.
   TimerId post_after(std::chrono::nanoseconds delay, Task task);
@@ -77,7 +77,7 @@ class Mailbox {
  private:
   using TimerKey = std::pair<MonotonicTime, TimerId>;
 
-  absl::Status enqueue(Task task);
+  absl::Status enqueue(Task task, size_t capacity);
   // Takes the next task, moving due timers into the queue first; empty if there is none.
   Task take_locked() WEIR_REQUIRES(mutex_);
   void move_due_timers_locked() WEIR_REQUIRES(mutex_);
