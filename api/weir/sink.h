@@ -9,6 +9,7 @@
 // TwoPhaseCommitSink (two_phase_commit_sink.h) is the easy way to write one.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -105,6 +106,8 @@ struct SinkValidation {
   std::vector<std::string> exclusive_resources;
   // The largest generation that the external system shows; 0 if none.
   std::uint64_t generation_max = 0;
+  // How long a transaction may stay open before the external system aborts it; 0: for ever.
+  std::chrono::milliseconds transaction_timeout{0};
 };
 
 using CommitReport = std::function<void(const Committable&, const CommitResult&)>;

@@ -79,7 +79,9 @@ class LoggingSinkCoordinator final : public SinkCoordinator {
  public:
   explicit LoggingSinkCoordinator(std::shared_ptr<Calls> calls) : calls_(std::move(calls)) {}
   void open(RuntimeContext& context) override { context_ = &context; }
-  SinkValidation validate() override { return {{"kafka-prefix:c/p"}, 41}; }
+  SinkValidation validate() override {
+    return {{"kafka-prefix:c/p"}, 41, std::chrono::minutes(15)};
+  }
   void recover(const SinkRecovery& recovery, const CommitReport& report) override {
     calls_->add("recover " + std::to_string(context_->generation()));
     if (calls_->hang_in_recover) {
@@ -219,6 +221,7 @@ TEST_F(CoordinatorHostTest, ASinkNamesItsResourcesAndReportsEachRecoveredCommitt
   ASSERT_TRUE(validated);
   EXPECT_EQ(validated->coordinator_validated().exclusive_resources(0), "kafka-prefix:c/p");
   EXPECT_EQ(validated->coordinator_validated().generation_max(), 41u);
+  EXPECT_EQ(validated->coordinator_validated().transaction_timeout_ms(), 900'000);
   pb::RecoverCoordinator request;
   request.set_generation(42);
   request.add_committables()->mutable_committable()->set_transaction("good");

@@ -21,6 +21,7 @@ void HostedSink::validate(pb::CoordinatorValidated& answer) {
     answer.add_exclusive_resources(resource);
   }
   answer.set_generation_max(validation.generation_max);
+  answer.set_transaction_timeout_ms(validation.transaction_timeout.count());
 }
 
 HostedCoordinator::Recovery HostedSink::recover(const pb::RecoverCoordinator& request) {

@@ -295,6 +295,8 @@ void Task::transition(TaskState to, const Failure& failure) {
       static_cast<int>(to) - static_cast<int>(TaskState::kDeployed)));
   changed.set_cause(failure.cause);
   changed.set_fatal(failure.fatal);
+  // Its last figures: the next heartbeat doesn't know a task that has ended.
+  if (to == TaskState::kDrained || is_terminal(to)) *changed.mutable_metrics() = metrics();
   if (to == TaskState::kFailed) {
     WEIR_LOG_ERROR(log_context(), "{} FAILED: {}", options_.spec.name, failure.cause);
   } else {

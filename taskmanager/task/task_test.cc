@@ -331,7 +331,9 @@ TEST_F(TaskTest, ADrainedTaskTakesTheFinalCheckpointAndCommits) {
   run();
   feed({"a"});
   job_->with([](MemoryJob& job) { job.end_of_input = true; });
-  ASSERT_TRUE(reaches(State::DRAINED));
+  const auto drained = reaches(State::DRAINED);
+  ASSERT_TRUE(drained);
+  EXPECT_EQ(drained->metrics().records_in(), 1u);
   EXPECT_THAT(checkpoint_carries(1), ElementsAre("t1"));
   task_->notify_checkpoint_complete(CheckpointId(1));
   EXPECT_TRUE(reported("t1"));

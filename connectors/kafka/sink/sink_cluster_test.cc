@@ -410,6 +410,7 @@ TEST_F(SinkClusterTest, ValidationShowsThePrefixAndTheLargestGenerationUsed) {
   coordinator->open(context);
   const SinkValidation validation = coordinator->validate();
   EXPECT_EQ(validation.generation_max, 17U);
+  EXPECT_EQ(validation.transaction_timeout, options().transaction_timeout);
   EXPECT_THAT(
       validation.exclusive_resources,
       ElementsAre(AllOf(testing::StartsWith("kafka-prefix:"), testing::EndsWith("/" + prefix_))));

@@ -93,6 +93,7 @@ SinkValidation KafkaSinkCoordinator::validate() {
   const absl::Status uid = check_transactional_id_part("sink's uid", context_->uid());
   if (!uid.ok()) throw FatalError("KafkaSink: " + std::string(uid.message()));
   check_timeout(cluster);
+  result.transaction_timeout = options_.transaction_timeout;
   result.exclusive_resources.push_back(
       absl::StrCat("kafka-prefix:", cluster.cluster_id, "/", options_.transactional_id_prefix));
   for (const std::string& text : list_ids({}, patience)) {
