@@ -64,9 +64,9 @@ const std::vector<OptionEntry>& all_options() {
       kExponentialDelayInitialBackoff, kExponentialDelayMaxBackoff, kExponentialDelayMultiplier,
       kExponentialDelayResetThreshold, kExponentialDelayJitter, kExponentialDelayAttempts,
       kFailureRateMaxFailures, kFailureRateInterval, kFailureRateDelay, kHighAvailability,
-      kHighAvailabilityFolder, kClusterId, kEtcdEndpoints, kHeartbeatInterval, kHeartbeatTimeout,
-      kTaskCancellationTimeout, kSinkRestartBudget, kSinkOnLostTransaction, kLogFolder, kLogLevel,
-      kLogFormat);
+      kHighAvailabilityFolder, kClusterId, kJobStoreCapacity, kEtcdEndpoints, kHeartbeatInterval,
+      kHeartbeatTimeout, kTaskCancellationTimeout, kSinkRestartBudget, kSinkOnLostTransaction,
+      kLogFolder, kLogLevel, kLogFormat);
   return all;
 }
 

@@ -106,7 +106,7 @@ inline const ConfigOption<int64_t> kTolerableFailedCheckpoints{
 inline const ConfigOption<std::string> kCheckpointRetention{
     .key = "execution.checkpointing.externalized-checkpoint-retention",
     .default_value = "NO_EXTERNALIZED_CHECKPOINTS",
-    .description = "Whether a cancelled job's last checkpoint is kept.",
+    .description = "Whether a cancelled job's checkpoints are kept; a failed job's always are.",
     .allowed = {"NO_EXTERNALIZED_CHECKPOINTS", "DELETE_ON_CANCELLATION", "RETAIN_ON_CANCELLATION"}};
 inline const ConfigOption<std::string> kCheckpointFolder{
     .key = "execution.checkpointing.dir",
@@ -145,7 +145,8 @@ inline const ConfigOption<std::string> kRestartStrategy{
     .key = "restart-strategy.type",
     .default_value = "exponential-delay",
     .description = "What follows a failure; without checkpoints and this key, none.",
-    .allowed = {"none", "fixed-delay", "exponential-delay", "failure-rate"},
+    .allowed = {"none", "off", "disable", "fixed-delay", "fixeddelay", "exponential-delay",
+                "exponentialdelay", "failure-rate", "failurerate"},
     .old_key = "restart-strategy"};
 inline const ConfigOption<int64_t> kFixedDelayAttempts{
     .key = "restart-strategy.fixed-delay.attempts",
@@ -201,6 +202,11 @@ inline const ConfigOption<std::string> kHighAvailabilityFolder{
     "high-availability.storageDir", "", "Folder of the JobManager's jobs and libraries."};
 inline const ConfigOption<std::string> kClusterId{"high-availability.cluster-id", "/default",
                                                   "Tells clusters apart that share a store."};
+inline const ConfigOption<int64_t> kJobStoreCapacity{
+    .key = "jobstore.max-capacity",
+    .default_value = 1000,
+    .description = "Ended jobs that are remembered; the oldest are forgotten first.",
+    .minimum = 0};
 inline const ConfigOption<std::string> kEtcdEndpoints{
     "high-availability.etcd.endpoints", "", "host:port of etcd's members, separated by ','."};
 inline const ConfigOption<Duration> kHeartbeatInterval{

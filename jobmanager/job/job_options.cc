@@ -47,12 +47,12 @@ std::unique_ptr<RestartStrategy> make_restart_strategy(const JobOptions& job,
     return make_no_restart();
   }
   const std::string type = config.get(options::kRestartStrategy);
-  if (type == "none") return make_no_restart();
-  if (type == "fixed-delay") {
+  if (type == "none" || type == "off" || type == "disable") return make_no_restart();
+  if (type == "fixed-delay" || type == "fixeddelay") {
     return make_fixed_delay({static_cast<int32_t>(config.get(options::kFixedDelayAttempts)),
                              config.get(options::kFixedDelay)});
   }
-  if (type == "failure-rate") {
+  if (type == "failure-rate" || type == "failurerate") {
     return make_failure_rate({static_cast<int32_t>(config.get(options::kFailureRateMaxFailures)),
                               config.get(options::kFailureRateInterval),
                               config.get(options::kFailureRateDelay)});

@@ -45,9 +45,7 @@ class ExponentialDelay final : public RestartStrategy {
 
   std::optional<milliseconds> on_failure(MonotonicTime now) override {
     // The quiet time counts from the last restart, not from the last failure.
-    if (restarts_ > 0 && now - last_restart_ >= options_.reset_threshold + last_backoff_) {
-      restarts_ = 0;
-    }
+    if (restarts_ > 0 && now - last_restart_ >= options_.reset_threshold) restarts_ = 0;
     if (options_.attempts_before_reset && restarts_ >= *options_.attempts_before_reset) {
       return std::nullopt;
     }
@@ -56,11 +54,11 @@ class ExponentialDelay final : public RestartStrategy {
                  static_cast<double>(options_.initial_backoff.count()) *
                      std::pow(options_.multiplier, static_cast<double>(restarts_)));
     const double jittered = exact + exact * options_.jitter_factor * random_();
-    last_backoff_ = std::clamp(milliseconds(std::llround(jittered)), options_.initial_backoff,
-                               options_.max_backoff);
+    const milliseconds backoff = std::clamp(milliseconds(std::llround(jittered)),
+                                            options_.initial_backoff, options_.max_backoff);
     ++restarts_;
-    last_restart_ = now + last_backoff_;
-    return last_backoff_;
+    last_restart_ = now + backoff;
+    return backoff;
   }
   std::string description() const override {
     return absl::StrCat("exponential-delay: from ", options_.initial_backoff.count(), " ms to ",
@@ -74,7 +72,6 @@ class ExponentialDelay final : public RestartStrategy {
   const ExponentialDelayOptions options_;
   const std::function<double()> random_;
   int32_t restarts_ = 0;
-  milliseconds last_backoff_{0};
   MonotonicTime last_restart_;
 };
 

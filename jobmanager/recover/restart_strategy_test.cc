@@ -38,7 +38,9 @@ TEST(RestartStrategyTest, ExponentialDelayStartsAnewAfterAQuietTime) {
       [] { return 0.0; });
   strategy->on_failure(kStart);
   EXPECT_EQ(strategy->on_failure(kStart + minutes(9)), seconds(2));
-  EXPECT_EQ(strategy->on_failure(kStart + minutes(30)), seconds(1));
+  // Counted from the restart, two seconds after the failure.
+  EXPECT_EQ(strategy->on_failure(kStart + minutes(19) + milliseconds(1'999)), seconds(4));
+  EXPECT_EQ(strategy->on_failure(kStart + minutes(29) + seconds(6)), seconds(1));
 }
 
 TEST(RestartStrategyTest, JitterStaysWithinItsFactorAndTheBounds) {
