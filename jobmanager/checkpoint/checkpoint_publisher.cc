@@ -29,6 +29,14 @@ std::string folder_of(const CheckpointToPublish& checkpoint) {
                                                       checkpoint.manifest.checkpoint_id());
 }
 
+absl::Status write_savepoint_ledger(const pb::TransactionLedger& ledger,
+                                    const pb::CheckpointPointer& savepoint) {
+  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(savepoint.path()));
+  WEIR_ASSIGN_OR_RETURN(const bool exists, storage->exists("_metadata"));
+  if (!exists) return absl::OkStatus();
+  return storage->write_atomically("ledger", ledger.SerializeAsString());
+}
+
 }  // namespace
 
 absl::Status write_checkpoint(const CheckpointToPublish& checkpoint, pb::JobRecord& record) {
@@ -84,12 +92,13 @@ absl::Status write_ledger(const pb::TransactionLedger& ledger,
                                    ledger.SerializeAsString());
 }
 
-absl::Status write_savepoint_ledger(const pb::TransactionLedger& ledger,
-                                    const pb::CheckpointPointer& savepoint) {
-  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(savepoint.path()));
-  WEIR_ASSIGN_OR_RETURN(const bool exists, storage->exists("_metadata"));
-  if (!exists) return absl::OkStatus();
-  return storage->write_atomically("ledger", ledger.SerializeAsString());
+absl::Status write_ledgers(const pb::TransactionLedger& ledger,
+                           const std::string& checkpoint_folder, const pb::JobRecord& record) {
+  absl::Status first_error = write_ledger(ledger, checkpoint_folder);
+  for (const pb::CheckpointPointer& savepoint : record.savepoints()) {
+    first_error.Update(write_savepoint_ledger(ledger, savepoint));
+  }
+  return first_error;
 }
 
 absl::Status delete_subsumed(const pb::JobRecord& before, const pb::JobRecord& after) {

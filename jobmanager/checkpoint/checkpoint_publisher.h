@@ -22,6 +22,7 @@ struct CheckpointToPublish {
   std::string savepoint_folder;
   int32_t retained = 1;
   int64_t now_ms = 0;
+  int64_t prepared_ms = 0;  // what the ledger doesn't know yet was prepared since
 };
 
 // Writes the files and lets `record` name the checkpoint. Aborted: the record is of another
@@ -34,10 +35,11 @@ absl::Status discard_checkpoint(const CheckpointToPublish& checkpoint);
 absl::Status write_ledger(const pb::TransactionLedger& ledger,
                           const std::string& checkpoint_folder);
 
-// Brings the ledger in a savepoint's folder up to date, so that the savepoint can be restored where
-// the job's own ledger isn't. OK if the user has deleted the savepoint.
-absl::Status write_savepoint_ledger(const pb::TransactionLedger& ledger,
-                                    const pb::CheckpointPointer& savepoint);
+// The same, and brings the ledgers in the folders of the job's savepoints up to date, so that these
+// can be restored where the job's own ledger isn't. A savepoint that the user has deleted is passed
+// over.
+absl::Status write_ledgers(const pb::TransactionLedger& ledger,
+                           const std::string& checkpoint_folder, const pb::JobRecord& record);
 
 // Deletes what `before` retained and `after` doesn't, savepoints excepted.
 absl::Status delete_subsumed(const pb::JobRecord& before, const pb::JobRecord& after);

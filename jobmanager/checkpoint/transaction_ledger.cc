@@ -58,15 +58,20 @@ bool TransactionLedger::record_outcome(const std::string& sink_uid, const std::s
   return true;
 }
 
-bool TransactionLedger::record_by_hand(const std::string& sink_uid, const std::string& transaction,
-                                       pb::LedgerEntry::State state, const std::string& message,
-                                       int64_t now_ms) {
+absl::Status TransactionLedger::record_by_hand(const std::string& sink_uid,
+                                               const std::string& transaction,
+                                               pb::LedgerEntry::State state,
+                                               const std::string& message, int64_t now_ms) {
   const auto it = entries_.find({sink_uid, transaction});
-  if (it == entries_.end()) return false;
+  if (it == entries_.end()) {
+    return absl::NotFoundError(absl::StrCat("the ledger has no transaction ", transaction,
+                                            " of sink '", sink_uid,
+                                            "': `weir transactions list` shows all"));
+  }
   it->second.set_state(state);
   it->second.set_message(message);
   it->second.set_changed_time_ms(now_ms);
-  return true;
+  return absl::OkStatus();
 }
 
 void TransactionLedger::retain(const std::vector<CheckpointId>& checkpoints) {

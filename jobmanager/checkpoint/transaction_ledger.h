@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "common/ids.h"
 #include "proto/checkpoint.pb.h"
 #include "proto/ledger.pb.h"
@@ -28,8 +29,9 @@ class TransactionLedger {
   // A commit's result. False: no such entry. A known outcome is only changed by hand.
   bool record_outcome(const std::string& sink_uid, const std::string& transaction,
                       pb::LedgerEntry::State state, const std::string& message, int64_t now_ms);
-  bool record_by_hand(const std::string& sink_uid, const std::string& transaction,
-                      pb::LedgerEntry::State state, const std::string& message, int64_t now_ms);
+  absl::Status record_by_hand(const std::string& sink_uid, const std::string& transaction,
+                              pb::LedgerEntry::State state, const std::string& message,
+                              int64_t now_ms);
 
   // Forgets entries with a known outcome that none of these checkpoints and savepoints carries.
   void retain(const std::vector<CheckpointId>& checkpoints);

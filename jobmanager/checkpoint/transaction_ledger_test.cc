@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/status_matchers.h"
+
 namespace weir {
 namespace {
 
@@ -34,7 +36,7 @@ TEST(TransactionLedgerTest, AKnownOutcomeIsChangedByHandOnly) {
   ledger.record_outcome("out", "a", pb::LedgerEntry::COMMITTED, "", 200);
   EXPECT_FALSE(ledger.record_outcome("out", "a", pb::LedgerEntry::LOST, "late", 300));
   EXPECT_TRUE(ledger.known_committed("out", "a"));
-  EXPECT_TRUE(ledger.record_by_hand("out", "a", pb::LedgerEntry::ABORTED, "by hand", 300));
+  EXPECT_THAT(ledger.record_by_hand("out", "a", pb::LedgerEntry::ABORTED, "by hand", 300), IsOk());
   EXPECT_FALSE(ledger.known_committed("out", "a"));
   EXPECT_FALSE(ledger.record_outcome("out", "b", pb::LedgerEntry::LOST, "unknown", 300));
 }

@@ -19,6 +19,9 @@ bool is_terminal(const std::string& state) {
   return state == "FINISHED" || state == "CANCELED" || state == "FAILED";
 }
 
+// Heartbeats bring the tasks' figures, which people look at.
+constexpr std::chrono::milliseconds kMetricsInterval{1000};
+
 std::string allocation(const std::string& job_id, Attempt attempt) {
   return absl::StrCat(job_id, "/", attempt.value());
 }
@@ -68,7 +71,10 @@ absl::Status Dispatcher::start() {
       details.mutable_status()->set_start_time_ms(stored.record.start_time_ms());
     });
   }
-  mailbox_->post([this] { send_heartbeats(); });
+  mailbox_->post([this] {
+    forget_old_jobs();
+    send_heartbeats();
+  });
   return absl::OkStatus();
 }
 
@@ -131,12 +137,34 @@ void Dispatcher::post_to(const std::string& job_id, absl::AnyInvocable<void(JobC
                              task = std::move(task)]() mutable { task(*controller); });
 }
 
+absl::Status Dispatcher::accept(absl::AnyInvocable<void()> task) {
+  const absl::Status accepted = mailbox_->try_post(std::move(task));
+  if (absl::IsResourceExhausted(accepted)) {
+    WEIR_LOG_WARN(LogContext{}, "drops a message: {}", std::string(accepted.message()));
+  }
+  return accepted;
+}
+
+absl::Status Dispatcher::accept_for(const std::string& job_id,
+                                    absl::AnyInvocable<void(JobController&)> task) {
+  const auto it = jobs_.find(job_id);
+  if (it == jobs_.end()) return absl::OkStatus();
+  const absl::Status accepted =
+      it->second->mailbox->try_post([controller = it->second->controller.get(),
+                                     task = std::move(task)]() mutable { task(*controller); });
+  if (accepted.ok()) return accepted;
+  WEIR_LOG_WARN(LogContext{}, "job {}: drops a message: {}", job_id,
+                std::string(accepted.message()));
+  return Annotate(accepted, absl::StrCat("job ", job_id));
+}
+
 // --- TaskManagers ---
 
-void Dispatcher::register_taskmanager(uint64_t session, pb::RegisterTaskManager registration,
-                                      TaskManagerConnections::Connection connection) {
-  mailbox_->post([this, session, registration = std::move(registration),
-                  connection = std::move(connection)]() mutable {
+absl::Status Dispatcher::register_taskmanager(uint64_t session,
+                                              pb::RegisterTaskManager registration,
+                                              TaskManagerConnections::Connection connection) {
+  return accept([this, session, registration = std::move(registration),
+                 connection = std::move(connection)]() mutable {
     const std::string id = registration.taskmanager_id();
     if (taskmanagers_.contains(id)) lose_taskmanager(id, "it registered again");
     WEIR_LOG_INFO(LogContext{}, "TaskManager {} registers: {} slots, host {}, pid {}", id,
@@ -144,7 +172,7 @@ void Dispatcher::register_taskmanager(uint64_t session, pb::RegisterTaskManager 
     pb::ToTaskManager welcome;
     welcome.set_leader_epoch(store_.leader_epoch().value());
     welcome.mutable_registered()->set_heartbeat_interval_ms(
-        config_.get(options::kHeartbeatInterval).count());
+        std::min(config_.get(options::kHeartbeatInterval), kMetricsInterval).count());
     welcome.mutable_registered()->set_heartbeat_timeout_ms(
         config_.get(options::kHeartbeatTimeout).count());
     (void)connection->send(std::move(welcome));
@@ -200,8 +228,8 @@ std::string job_of(const pb::FromTaskManager& message) {
 
 }  // namespace
 
-void Dispatcher::on_taskmanager_message(uint64_t session, pb::FromTaskManager message) {
-  mailbox_->post([this, session, message = std::move(message)]() mutable {
+absl::Status Dispatcher::on_taskmanager_message(uint64_t session, pb::FromTaskManager message) {
+  return accept([this, session, message = std::move(message)]() mutable {
     const TaskManager* known = find_session(session);
     if (known == nullptr || message.leader_epoch() != store_.leader_epoch().value()) return;
     const std::string id = known->registration.taskmanager_id();
@@ -211,15 +239,18 @@ void Dispatcher::on_taskmanager_message(uint64_t session, pb::FromTaskManager me
       taskmanager.last_heartbeat_ms = to_unix_ms(clock_.wall_now());
       taskmanager.memory_bytes = message.heartbeat().memory_bytes();
       for (const pb::TaskMetrics& metrics : message.heartbeat().tasks()) {
-        post_to(metrics.task().job_id(),
-                [metrics](JobController& controller) { controller.on_metrics(metrics); });
+        // The next heartbeat brings them again.
+        (void)accept_for(metrics.task().job_id(),
+                         [metrics](JobController& controller) { controller.on_metrics(metrics); });
       }
       return;
     }
     const std::string job_id = job_of(message);
-    post_to(job_id, [id, message = std::move(message)](JobController& controller) {
-      controller.on_message(id, message);
-    });
+    const absl::Status accepted =
+        accept_for(job_id, [id, message = std::move(message)](JobController& controller) {
+          controller.on_message(id, message);
+        });
+    if (!accepted.ok()) lose_taskmanager(id, std::string(accepted.message()));
   });
 }
 
@@ -353,7 +384,30 @@ void Dispatcher::job_terminated(const std::string& job_id, pb::JobDetails detail
     std::erase_if(resource_holders_, [&](const auto& held) { return held.second == job_id; });
     ended_[job_id] = std::move(details);
     jobs_.erase(job_id);
+    forget_old_jobs();
   });
+}
+
+void Dispatcher::forget_old_jobs() {
+  std::vector<std::pair<int64_t, std::string>> by_end;
+  for (const auto& [job_id, details] : ended_) {
+    // One that couldn't be taken up has no end: its record is all that is left of it.
+    if (is_terminal(details.status().state())) {
+      by_end.emplace_back(details.status().end_time_ms(), job_id);
+    }
+  }
+  const auto capacity = static_cast<size_t>(config_.get(options::kJobStoreCapacity));
+  if (by_end.size() <= capacity) return;
+  std::sort(by_end.begin(), by_end.end());
+  by_end.resize(by_end.size() - capacity);
+  for (const auto& [end_ms, job_id] : by_end) {
+    ended_.erase(job_id);
+    io_->post([this, job_id = job_id] {
+      if (const absl::Status removed = store_.remove(job_id); !removed.ok()) {
+        WEIR_LOG_WARN(LogContext{}, "job {}: {}", job_id, std::string(removed.message()));
+      }
+    });
+  }
 }
 
 }  // namespace weir

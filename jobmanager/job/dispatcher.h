@@ -44,9 +44,10 @@ class Dispatcher final : public JobServices, public ClusterView {
   void shutdown();
 
   // --- TaskManagers. `session`: one per stream ---
-  void register_taskmanager(uint64_t session, pb::RegisterTaskManager registration,
-                            TaskManagerConnections::Connection connection);
-  void on_taskmanager_message(uint64_t session, pb::FromTaskManager message);
+  absl::Status register_taskmanager(uint64_t session, pb::RegisterTaskManager registration,
+                                    TaskManagerConnections::Connection connection);
+  // Unless OK, the connection is to be dropped: too much waits already.
+  absl::Status on_taskmanager_message(uint64_t session, pb::FromTaskManager message);
   void on_taskmanager_closed(uint64_t session, const std::string& cause);
 
   // --- clients ---
@@ -60,8 +61,9 @@ class Dispatcher final : public JobServices, public ClusterView {
                           Reply<pb::TriggerCheckpointResponse> reply) override;
   void describe(const std::string& job_id, Reply<pb::JobDetails> reply) override;
   void describe_all(Reply<std::vector<pb::JobDetails>> reply) override;
-  // Every status from now on, on any thread; `end` when there will be none any more.
-  void watch(const std::string& job_id, std::function<void(const pb::JobStatus&)> watcher,
+  // Every status from now on, on any thread, until the watcher returns false; `end` when there will
+  // be none any more.
+  void watch(const std::string& job_id, std::function<bool(const pb::JobStatus&)> watcher,
              Reply<bool> end);
   void list_taskmanagers(Reply<std::vector<TaskManagerInfo>> reply) override;
   void transactions(const std::string& job_id, Reply<pb::ListTransactionsResponse> reply) override;
@@ -104,12 +106,15 @@ class Dispatcher final : public JobServices, public ClusterView {
   absl::Status check_submission(Submission& submission);
   // On the I/O thread.
   absl::Status prepare_submission(Submission& submission);
+  absl::Status record_of_ended(const pb::RecordTransactionRequest& request);
 
   void lose_taskmanager(std::string id, const std::string& cause);
   void send_heartbeats();
   void check_liveness();
   void advance_slots();
   absl::Status claim(const std::string& job_id, const std::vector<std::string>& resources);
+  // Ended jobs beyond jobstore.max-capacity, oldest first.
+  void forget_old_jobs();
   const TaskManager* find_session(uint64_t session) const;
 
   // Runs `with(controller)` in the job's mailbox; NotFound or FailedPrecondition to the reply if
@@ -117,6 +122,10 @@ class Dispatcher final : public JobServices, public ClusterView {
   template <typename Response, typename Function>
   void with_job(const std::string& job_id, Reply<Response> reply, Function with);
   void post_to(const std::string& job_id, absl::AnyInvocable<void(JobController&)> task);
+  // What comes from outside the process: dropped, with a log line, if too much waits already. OK if
+  // there is no such job.
+  absl::Status accept(absl::AnyInvocable<void()> task);
+  absl::Status accept_for(const std::string& job_id, absl::AnyInvocable<void(JobController&)> task);
 
   const Config config_;
   MetadataStore& store_;

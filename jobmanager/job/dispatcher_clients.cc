@@ -46,8 +46,9 @@ struct Dispatcher::Submission {
 
 void Dispatcher::put_library(std::string sha256, std::string data,
                              Reply<pb::LibraryUploaded> reply) {
-  io_->post([this, sha256 = std::move(sha256), data = std::move(data),
-             reply = std::move(reply)]() mutable {
+  // Dropped replies are answered: see Reply.
+  (void)io_->try_post([this, sha256 = std::move(sha256), data = std::move(data),
+                       reply = std::move(reply)]() mutable {
     const absl::Status stored = store_.put_library(sha256, data);
     if (!stored.ok()) return reply(stored);
     reply(pb::LibraryUploaded());
@@ -58,11 +59,11 @@ void Dispatcher::submit(pb::SubmitJobRequest request, Reply<pb::SubmitJobRespons
   auto submission = std::make_shared<Submission>();
   submission->request = std::move(request);
   submission->reply = std::move(reply);
-  mailbox_->post([this, submission] {
+  (void)accept([this, submission] {
     if (const absl::Status bad = check_submission(*submission); !bad.ok()) {
       return submission->reply(bad);
     }
-    io_->post([this, submission] {
+    (void)io_->try_post([this, submission] {
       if (const absl::Status failed = prepare_submission(*submission); !failed.ok()) {
         return submission->reply(failed);
       }
@@ -126,9 +127,9 @@ absl::Status Dispatcher::prepare_submission(Submission& submission) {
 
 template <typename Response, typename Function>
 void Dispatcher::with_job(const std::string& job_id, Reply<Response> reply, Function with) {
-  mailbox_->post([this, job_id, reply = std::move(reply), with = std::move(with)]() mutable {
+  (void)accept([this, job_id, reply = std::move(reply), with = std::move(with)]() mutable {
     if (jobs_.contains(job_id)) {
-      return post_to(
+      return (void)accept_for(
           job_id, [reply = std::move(reply), with = std::move(with)](
                       JobController& controller) mutable { with(controller, std::move(reply)); });
     }
@@ -168,52 +169,76 @@ void Dispatcher::trigger_checkpoint(const std::string& job_id,
 
 void Dispatcher::record_transaction(const pb::RecordTransactionRequest& request,
                                     Reply<pb::RecordTransactionResponse> reply) {
-  with_job(request.job_id(), std::move(reply), [request](JobController& controller, auto answer) {
-    controller.record_transaction(request, std::move(answer));
+  (void)accept([this, request, reply = std::move(reply)]() mutable {
+    if (!ended_.contains(request.job_id())) {
+      return with_job(request.job_id(), std::move(reply),
+                      [request](JobController& controller, auto answer) {
+                        controller.record_transaction(request, std::move(answer));
+                      });
+    }
+    (void)io_->try_post([this, request, reply = std::move(reply)]() mutable {
+      const absl::Status recorded = record_of_ended(request);
+      if (!recorded.ok()) return reply(recorded);
+      reply(pb::RecordTransactionResponse());
+    });
   });
 }
 
+// A failed job's output is put right before another job begins from its checkpoint.
+absl::Status Dispatcher::record_of_ended(const pb::RecordTransactionRequest& request) {
+  WEIR_ASSIGN_OR_RETURN(const VersionedJobRecord stored, store_.read(request.job_id()));
+  WEIR_ASSIGN_OR_RETURN(const JobOptions job_options,
+                        make_job_options(config_, stored.record.graph(), checkpoint_folder_));
+  WEIR_ASSIGN_OR_RETURN(TransactionLedger ledger,
+                        load_ledger(job_options.checkpoint_folder, request.job_id()));
+  WEIR_RETURN_IF_ERROR(ledger.record_by_hand(request.sink_uid(), request.transaction(),
+                                             request.state(), request.message(),
+                                             to_unix_ms(clock_.wall_now())));
+  return write_ledgers(ledger.to_proto(), job_options.checkpoint_folder, stored.record);
+}
+
 void Dispatcher::describe(const std::string& job_id, Reply<pb::JobDetails> reply) {
-  mailbox_->post([this, job_id, reply = std::move(reply)]() mutable {
+  (void)accept([this, job_id, reply = std::move(reply)]() mutable {
     if (const auto ended = ended_.find(job_id); ended != ended_.end()) {
       return reply(ended->second);
     }
     if (!jobs_.contains(job_id)) return reply(no_such_job(job_id));
-    post_to(job_id, [reply = std::move(reply)](JobController& controller) mutable {
+    (void)accept_for(job_id, [reply = std::move(reply)](JobController& controller) mutable {
       reply(controller.details());
     });
   });
 }
 
 void Dispatcher::describe_all(Reply<std::vector<pb::JobDetails>> reply) {
-  mailbox_->post([this, all = std::make_shared<DetailsOfAll>(std::move(reply))]() mutable {
+  (void)accept([this, all = std::make_shared<DetailsOfAll>(std::move(reply))]() mutable {
     for (const auto& [id, details] : ended_) all->add(details);
     for (const auto& [id, job] : jobs_) {
-      post_to(id, [all](JobController& controller) { all->add(controller.details()); });
+      (void)accept_for(id, [all](JobController& controller) { all->add(controller.details()); });
     }
   });
 }
 
-void Dispatcher::watch(const std::string& job_id, std::function<void(const pb::JobStatus&)> watcher,
+void Dispatcher::watch(const std::string& job_id, std::function<bool(const pb::JobStatus&)> watcher,
                        Reply<bool> end) {
-  mailbox_->post([this, job_id, watcher = std::move(watcher), end = std::move(end)]() mutable {
+  (void)accept([this, job_id, watcher = std::move(watcher), end = std::move(end)]() mutable {
     if (const auto ended = ended_.find(job_id); ended != ended_.end()) {
       watcher(ended->second.status());
       return end(true);
     }
     if (!jobs_.contains(job_id)) return end(no_such_job(job_id));
     auto shared_end = std::make_shared<Reply<bool>>(std::move(end));
-    post_to(job_id, [watcher = std::move(watcher), shared_end](JobController& controller) {
+    (void)accept_for(job_id, [watcher = std::move(watcher), shared_end](JobController& controller) {
       controller.watch([watcher, shared_end](const pb::JobStatus& status) {
-        watcher(status);
+        const bool goes_on = watcher(status);
         if (status.end_time_ms() > 0) (*shared_end)(true);
+        return goes_on;
       });
     });
   });
 }
 
 void Dispatcher::list_taskmanagers(Reply<std::vector<TaskManagerInfo>> reply) {
-  mailbox_->post([this, reply = std::move(reply)]() mutable {
+  (void)accept([this, reply = std::move(reply)]() mutable {
     std::vector<TaskManagerInfo> all;
     for (const auto& [id, taskmanager] : taskmanagers_) {
       all.push_back({id, taskmanager.registration.host(), taskmanager.registration.pid(),
@@ -226,16 +251,17 @@ void Dispatcher::list_taskmanagers(Reply<std::vector<TaskManagerInfo>> reply) {
 
 void Dispatcher::transactions(const std::string& job_id,
                               Reply<pb::ListTransactionsResponse> reply) {
-  mailbox_->post([this, job_id, reply = std::move(reply)]() mutable {
+  (void)accept([this, job_id, reply = std::move(reply)]() mutable {
     if (jobs_.contains(job_id)) {
-      return post_to(job_id, [reply = std::move(reply)](JobController& controller) mutable {
-        pb::ListTransactionsResponse response;
-        *response.mutable_ledger() = controller.ledger();
-        reply(response);
-      });
+      return (void)accept_for(job_id,
+                              [reply = std::move(reply)](JobController& controller) mutable {
+                                pb::ListTransactionsResponse response;
+                                *response.mutable_ledger() = controller.ledger();
+                                reply(response);
+                              });
     }
     if (!ended_.contains(job_id)) return reply(no_such_job(job_id));
-    io_->post([this, job_id, reply = std::move(reply)]() mutable {
+    (void)io_->try_post([this, job_id, reply = std::move(reply)]() mutable {
       const auto read = [&]() -> absl::StatusOr<pb::ListTransactionsResponse> {
         WEIR_ASSIGN_OR_RETURN(const VersionedJobRecord stored, store_.read(job_id));
         WEIR_ASSIGN_OR_RETURN(const JobOptions job_options,

@@ -14,8 +14,6 @@ namespace weir {
 namespace {
 
 constexpr size_t kHistorySize = 10;
-// Outcomes that no publication writes down; a recovery finds them out again if they are lost.
-constexpr std::chrono::seconds kLedgerFlushDelay{1};
 
 template <typename... Functions>
 struct Overloaded : Functions... {
@@ -27,6 +25,7 @@ struct Overloaded : Functions... {
 void JobController::start_checkpoints() {
   counts_.set_restored(counts_.restored() + (attempt_.restored ? 1 : 0));
   final_checkpoint_.reset();
+  unpublished_since_ms_.reset();
   std::vector<std::string> sources;
   for (const PlannedCoordinator& coordinator : plan_.coordinators()) {
     if (coordinator.source) sources.push_back(coordinator.uid);
@@ -89,6 +88,7 @@ void JobController::trigger(const TriggerDecision& decision) {
   if (history_.size() > kHistorySize) history_.pop_front();
   counts_.set_total(counts_.total() + 1);
   counts_.set_in_progress(counts_.in_progress() + 1);
+  if (!unpublished_since_ms_) unpublished_since_ms_ = wall_ms();
 
   pb::ToTaskManager message;
   pb::TriggerCheckpoint* trigger = message.mutable_trigger_checkpoint();
@@ -123,8 +123,9 @@ void JobController::publish(PublishDecision decision) {
   for (pb::CoordinatorState& state : decision.coordinators) {
     *manifest.add_coordinators() = std::move(state);
   }
+  checkpoint->prepared_ms = unpublished_since_ms_.value_or(wall_ms());
   TransactionLedger ledger = ledger_;
-  ledger.add_checkpoint(manifest, wall_ms());
+  ledger.add_checkpoint(manifest, checkpoint->prepared_ms);
   checkpoint->ledger = ledger.to_proto();
   checkpoint->kind = decision.kind;
   checkpoint->checkpoint_folder = options_.checkpoint_folder;
@@ -144,8 +145,7 @@ void JobController::publish(PublishDecision decision) {
     WEIR_FAULT_POINT("job.pointer_written");
     environment_.mailbox.post([this, checkpoint, result]() mutable {
       record_ = result.record;
-      published(CheckpointId(checkpoint->manifest.checkpoint_id()), checkpoint->kind,
-                checkpoint->manifest, std::move(result));
+      published(*checkpoint, std::move(result));
     });
     const absl::Status deleted = result.status.ok() ? delete_subsumed(*before, result.record)
                                                     : discard_checkpoint(*checkpoint);
@@ -161,23 +161,25 @@ void JobController::publish(PublishDecision decision) {
   }
 }
 
-void JobController::published(CheckpointId checkpoint, CheckpointKind kind,
-                              const pb::CheckpointManifest& manifest,
+void JobController::published(const CheckpointToPublish& checkpoint,
                               JobRecordWriter::Result result) {
+  const CheckpointId id(checkpoint.manifest.checkpoint_id());
   if (!result.status.ok()) {
     return execute(checkpoints_.on_publication(
-        checkpoint, PublicationFailed{std::string(result.status.message())}, now()));
+        id, PublicationFailed{std::string(result.status.message())}, now()));
   }
-  ledger_.add_checkpoint(manifest, wall_ms());
+  ledger_.add_checkpoint(checkpoint.manifest, checkpoint.prepared_ms);
   ledger_.retain(retained());
-  const auto& pointers = is_savepoint(kind) ? record_.savepoints() : record_.checkpoints();
-  if (auto* entry = history_of(checkpoint); entry && !pointers.empty()) {
+  if (is_recovery_point(checkpoint.kind)) unpublished_since_ms_.reset();
+  const auto& pointers =
+      is_savepoint(checkpoint.kind) ? record_.savepoints() : record_.checkpoints();
+  if (auto* entry = history_of(id); entry && !pointers.empty()) {
     entry->status.set_path(pointers[pointers.size() - 1].path());
     entry->status.set_size_bytes(pointers[pointers.size() - 1].size_bytes());
   }
   PublicationOutcome outcome = SavepointWritten{};
   if (result.permit) outcome = *result.permit;
-  execute(checkpoints_.on_publication(checkpoint, std::move(outcome), now()));
+  execute(checkpoints_.on_publication(id, std::move(outcome), now()));
 }
 
 void JobController::checkpoint_completed(const CompletedDecision& decision) {
@@ -283,102 +285,12 @@ void JobController::stop(const std::string& folder, Reply<pb::SavepointResponse>
   execute(std::move(decisions));
 }
 
-void JobController::on_commit(const pb::CommitReported& report) {
-  if (Attempt(report.attempt()) != machine_.attempt()) return;
-  const bool changed = ledger_.record_outcome(report.sink_uid(), report.committable().transaction(),
-                                              report.state(), report.message(), wall_ms());
-  if (!changed) return;
-  flush_ledger_soon();
-  if (report.state() == pb::LedgerEntry::LOST) on_lost(report);
-  check_final_commits();
-}
-
-void JobController::on_lost(const pb::CommitReported& report) {
-  const std::string loss = describe_loss(report.sink_uid(), report.committable(), report.message());
-  WEIR_LOG_ERROR(log_context(), "{}", loss);
-  switch (options_.on_lost_transaction) {
-    case OnLostTransaction::kAccept:
-      return;
-    case OnLostTransaction::kFail:
-      return fail_attempt("sink", absl::StrCat(loss, " (sink.on-lost-transaction: fail)"), true);
-    case OnLostTransaction::kRewind:
-      return rewind_before(report.committable().checkpoint_id(), loss);
-  }
-}
-
-void JobController::rewind_before(int64_t checkpoint, const std::string& loss) {
-  const bool possible = !machine_.settling() && record_.checkpoints_size() > 0 &&
-                        record_.checkpoints(0).checkpoint_id() < checkpoint;
-  if (!possible) {
-    return fail_attempt("sink",
-                        absl::StrCat(loss,
-                                     " (no checkpoint from before it is retained: raise "
-                                     "execution.checkpointing.num-retained)"),
-                        true);
-  }
-  environment_.writer.update(
-      [checkpoint](pb::JobRecord& record) {
-        auto* pointers = record.mutable_checkpoints();
-        while (pointers->size() > 1 &&
-               pointers->Get(pointers->size() - 1).checkpoint_id() >= checkpoint) {
-          pointers->RemoveLast();
-        }
-        return absl::OkStatus();
-      },
-      on_mailbox(nullptr));
-  fail_attempt("sink",
-               absl::StrCat(loss, " (sink.on-lost-transaction: rewind, to before checkpoint ",
-                            checkpoint, ": what was committed since may repeat)"),
-               false);
-}
-
-void JobController::flush_ledger_soon() {
-  if (ledger_timer_ != 0) return;
-  ledger_timer_ = environment_.mailbox.post_after(kLedgerFlushDelay, [this] {
-    ledger_timer_ = 0;
-    environment_.writer.run([ledger = ledger_.to_proto(), folder = options_.checkpoint_folder,
-                             savepoints = record_.savepoints()] {
-      absl::Status written = write_ledger(ledger, folder);
-      for (const pb::CheckpointPointer& savepoint : savepoints) {
-        written.Update(write_savepoint_ledger(ledger, savepoint));
-      }
-      if (!written.ok()) {
-        WEIR_LOG_WARN(LogContext{}, "job {}: {}", ledger.job_id(), std::string(written.message()));
-      }
-    });
-  });
-}
-
-void JobController::check_final_commits() {
-  if (final_checkpoint_ && machine_.step() == AttemptStep::kFinishing &&
-      ledger_.open_of(*final_checkpoint_) == 0) {
-    execute(machine_.final_commits_known(attempt_.attempt));
-  }
-}
-
 std::vector<CheckpointId> JobController::retained() const {
   std::vector<CheckpointId> ids;
   for (const auto& pointer : record_.checkpoints()) ids.emplace_back(pointer.checkpoint_id());
   for (const auto& pointer : record_.savepoints()) ids.emplace_back(pointer.checkpoint_id());
   if (record_.has_restored_from()) ids.emplace_back(record_.restored_from().checkpoint_id());
   return ids;
-}
-
-void JobController::record_transaction(const pb::RecordTransactionRequest& request,
-                                       Reply<pb::RecordTransactionResponse> reply) {
-  if (!ledger_.record_by_hand(request.sink_uid(), request.transaction(), request.state(),
-                              request.message(), wall_ms())) {
-    return reply(
-        absl::NotFoundError(absl::StrCat("the ledger has no transaction ", request.transaction(),
-                                         " of sink '", request.sink_uid(), "'")));
-  }
-  check_final_commits();
-  environment_.writer.run([ledger = ledger_.to_proto(), folder = options_.checkpoint_folder,
-                           reply = std::move(reply)]() mutable {
-    const absl::Status written = write_ledger(ledger, folder);
-    if (!written.ok()) return reply(written);
-    reply(pb::RecordTransactionResponse());
-  });
 }
 
 JobController::CheckpointHistoryEntry* JobController::history_of(CheckpointId checkpoint) {

@@ -318,12 +318,7 @@ void JobController::record_fault(const RecordFault& fault) {
 
 void JobController::terminate(JobIntent as) {
   const std::string state(machine_.job_state());
-  environment_.writer.run([ledger = ledger_.to_proto(), folder = options_.checkpoint_folder] {
-    if (ledger.entries().empty()) return;
-    if (const absl::Status written = write_ledger(ledger, folder); !written.ok()) {
-      WEIR_LOG_WARN(LogContext{}, "job {}: {}", ledger.job_id(), std::string(written.message()));
-    }
-  });
+  write_ledgers_in_turn();
   environment_.writer.update(
       [state, end_ms = wall_ms()](pb::JobRecord& record) {
         record.set_state(state);
@@ -392,110 +387,6 @@ void JobController::taskmanager_lost(const std::string& taskmanager, const std::
   execute(machine_.taskmanager_lost(taskmanager, cause, now()));
 }
 
-void JobController::on_message(const std::string& taskmanager, const pb::FromTaskManager& message) {
-  switch (message.message_case()) {
-    case pb::FromTaskManager::kCoordinatorValidated: {
-      const auto& validated = message.coordinator_validated();
-      return execute(machine_.coordinator_validated(
-          Attempt(validated.coordinator().attempt()), validated.coordinator().uid(),
-          {validated.exclusive_resources().begin(), validated.exclusive_resources().end()},
-          validated.generation_max()));
-    }
-    case pb::FromTaskManager::kCoordinatorResolved: {
-      const auto& resolved = message.coordinator_resolved();
-      return execute(machine_.coordinator_resolved(Attempt(resolved.coordinator().attempt()),
-                                                   resolved.coordinator().uid(), resolved.state()));
-    }
-    case pb::FromTaskManager::kCoordinatorRecovered: {
-      const auto& id = message.coordinator_recovered().coordinator();
-      return execute(machine_.coordinator_recovered(Attempt(id.attempt()), id.uid()));
-    }
-    case pb::FromTaskManager::kCoordinatorFailed: {
-      const auto& failed = message.coordinator_failed();
-      return execute(machine_.failed(
-          Attempt(failed.coordinator().attempt()),
-          {absl::StrCat("coordinator of ", failed.coordinator().uid(), " on ", taskmanager),
-           failed.cause(), failed.fatal()},
-          now()));
-    }
-    case pb::FromTaskManager::kTaskStateChanged:
-      return on_task_state(taskmanager, message.task_state_changed());
-    case pb::FromTaskManager::kAcknowledgeCheckpoint: {
-      const auto& ack = message.acknowledge_checkpoint();
-      const CheckpointId id(ack.checkpoint_id());
-      const size_t missing = checkpoints_.tasks_missing(id).size();
-      CheckpointDecisions decisions = checkpoints_.on_task_acknowledged(
-          Attempt(ack.task().attempt()), {ack.task().vertex(), ack.task().subtask()}, id,
-          {ack.operators().begin(), ack.operators().end()}, now());
-      if (auto* entry = history_of(id); entry && missing > 0) {
-        entry->status.set_subtasks_acknowledged(
-            entry->status.subtasks_total() -
-            static_cast<int32_t>(checkpoints_.tasks_missing(id).size()));
-        entry->status.set_latest_acknowledgement_ms(wall_ms());
-      }
-      return execute(std::move(decisions));
-    }
-    case pb::FromTaskManager::kAcknowledgeCoordinatorCheckpoint: {
-      const auto& ack = message.acknowledge_coordinator_checkpoint();
-      return execute(checkpoints_.on_coordinator_acknowledged(
-          Attempt(ack.coordinator().attempt()), ack.coordinator().uid(),
-          CheckpointId(ack.checkpoint_id()), ack.state(), now()));
-    }
-    case pb::FromTaskManager::kDeclineCheckpoint: {
-      const auto& decline = message.decline_checkpoint();
-      const TaskIndex task{decline.task().vertex(), decline.task().subtask()};
-      return execute(checkpoints_.on_declined(
-          Attempt(decline.task().attempt()), task, CheckpointId(decline.checkpoint_id()),
-          absl::StrCat("declined by ", plan_.task_name(task), ": ", decline.cause()), now()));
-    }
-    case pb::FromTaskManager::kCommitReported:
-      return on_commit(message.commit_reported());
-    case pb::FromTaskManager::kSourceEvent:
-      return route(message.source_event());
-    case pb::FromTaskManager::kAttemptReleased: {
-      const Attempt attempt(message.attempt_released().attempt());
-      environment_.services.release_slots(job_id_, attempt, taskmanager);
-      return execute(machine_.attempt_released(attempt, taskmanager));
-    }
-    default:
-      return;
-  }
-}
-
-void JobController::on_task_state(const std::string& taskmanager,
-                                  const pb::TaskStateChanged& change) {
-  const Attempt attempt(change.task().attempt());
-  if (attempt != machine_.attempt()) return;
-  const TaskIndex task{change.task().vertex(), change.task().subtask()};
-  task_states_[task] = change.state();
-  switch (change.state()) {
-    case pb::TaskStateChanged::DEPLOYED:
-      return execute(machine_.task_deployed(attempt, task));
-    case pb::TaskStateChanged::RUNNING:
-      return execute(machine_.task_running(attempt, task));
-    case pb::TaskStateChanged::DRAINED:
-      return execute(machine_.task_drained(attempt, task));
-    case pb::TaskStateChanged::FAILED:
-      return execute(machine_.failed(attempt,
-                                     {absl::StrCat(plan_.task_name(task), " on ", taskmanager),
-                                      change.cause(), change.fatal()},
-                                     now()));
-    default:
-      return state_may_have_changed();
-  }
-}
-
-void JobController::route(const pb::SourceEvent& event) {
-  if (Attempt(event.coordinator().attempt()) != machine_.attempt() || slots_.empty()) return;
-  pb::ToTaskManager message;
-  *message.mutable_source_event() = event;
-  if (event.event_case() == pb::SourceEvent::kToCoordinator) {
-    send(slots_.front(), std::move(message));
-  } else if (event.subtask() >= 0 && event.subtask() < static_cast<int32_t>(slots_.size())) {
-    send(slots_[event.subtask()], std::move(message));
-  }
-}
-
 void JobController::send(const std::string& taskmanager, pb::ToTaskManager message) {
   message.set_leader_epoch(environment_.leader_epoch.value());
   environment_.gateway.send(taskmanager, std::move(message));
@@ -503,11 +394,6 @@ void JobController::send(const std::string& taskmanager, pb::ToTaskManager messa
 
 void JobController::send_to_all(const pb::ToTaskManager& message) {
   for (const std::string& taskmanager : machine_.participants()) send(taskmanager, message);
-}
-
-void JobController::on_metrics(const pb::TaskMetrics& metrics) {
-  if (Attempt(metrics.task().attempt()) != machine_.attempt()) return;
-  metrics_[{metrics.task().vertex(), metrics.task().subtask()}] = metrics;
 }
 
 void JobController::cancel(Reply<pb::CancelJobResponse> reply) {

@@ -15,6 +15,8 @@
 #include "common/log.h"
 #include "common/mailbox.h"
 #include "jobmanager/checkpoint/checkpoint_coordinator.h"
+#include "jobmanager/checkpoint/checkpoint_publisher.h"
+#include "jobmanager/checkpoint/transaction_age.h"
 #include "jobmanager/checkpoint/transaction_ledger.h"
 #include "jobmanager/job/job_messages.h"
 #include "jobmanager/job/job_options.h"
@@ -71,8 +73,9 @@ class JobController {
   void stop(const std::string& folder, Reply<pb::SavepointResponse> reply);
   pb::JobDetails details() const;
   pb::JobStatus status() const;
-  // Called with every change of the status, now and later; with the terminal one last.
-  void watch(std::function<void(const pb::JobStatus&)> watcher);
+  // Called with every change of the status, now and later, until it returns false; with the
+  // terminal one last.
+  void watch(std::function<bool(const pb::JobStatus&)> watcher);
   pb::TransactionLedger ledger() const { return ledger_.to_proto(); }
   void record_transaction(const pb::RecordTransactionRequest& request,
                           Reply<pb::RecordTransactionResponse> reply);
@@ -95,33 +98,39 @@ class JobController {
   void record_fault(const RecordFault& fault);
   void terminate(JobIntent as);
   void fail_attempt(const std::string& where, const std::string& cause, bool fatal);
-  void on_task_state(const std::string& taskmanager, const pb::TaskStateChanged& change);
-  void route(const pb::SourceEvent& event);
   void send(const std::string& taskmanager, pb::ToTaskManager message);
   void send_to_all(const pb::ToTaskManager& message);
   void state_may_have_changed();
   // The result of a write, taken over and handled in the job's mailbox.
   JobRecordWriter::Done on_mailbox(JobRecordWriter::Done handle);
 
+  // --- what TaskManagers say: job_events.cc ---
+  void on_task_state(const std::string& taskmanager, const pb::TaskStateChanged& change);
+  void route(const pb::SourceEvent& event);
+
   // --- checkpoints: job_checkpoints.cc ---
   void start_checkpoints();
   void execute(CheckpointDecisions decisions);
   void trigger(const TriggerDecision& decision);
   void publish(PublishDecision decision);
-  void published(CheckpointId checkpoint, CheckpointKind kind,
-                 const pb::CheckpointManifest& manifest, JobRecordWriter::Result result);
+  void published(const CheckpointToPublish& checkpoint, JobRecordWriter::Result result);
   void checkpoint_completed(const CompletedDecision& decision);
   void checkpoint_aborted(const AbortDecision& decision);
   void reserve_ids(CheckpointId end);
   void schedule_checkpoint_timer();
+  std::vector<CheckpointId> retained() const;
+  CheckpointHistoryEntry* history_of(CheckpointId checkpoint);
+  std::string savepoint_name();
+
+  // --- transactions: job_transactions.cc ---
   void on_commit(const pb::CommitReported& report);
   void on_lost(const pb::CommitReported& report);
   void rewind_before(int64_t checkpoint, const std::string& loss);
   void flush_ledger_soon();
+  void write_ledgers_in_turn();  // by the writer
+  void check_transaction_age();
+  std::optional<int64_t> oldest_prepared_ms() const;
   void check_final_commits();
-  std::vector<CheckpointId> retained() const;
-  CheckpointHistoryEntry* history_of(CheckpointId checkpoint);
-  std::string savepoint_name();
 
   MonotonicTime now() const { return environment_.clock.now(); }
   int64_t wall_ms() const { return to_unix_ms(environment_.clock.wall_now()); }
@@ -135,6 +144,7 @@ class JobController {
 
   pb::JobRecord record_;  // as last written
   TransactionLedger ledger_;
+  TransactionAge transaction_age_;
   AttemptMachine machine_;
   CheckpointCoordinator checkpoints_;
 
@@ -151,6 +161,10 @@ class JobController {
   // Checkpoints.
   Mailbox::TimerId checkpoint_timer_ = 0;
   Mailbox::TimerId ledger_timer_ = 0;
+  Mailbox::TimerId age_timer_ = 0;
+  // Since then barriers have prepared transactions that no recovery point carries yet.
+  std::optional<int64_t> unpublished_since_ms_;
+  std::string age_warning_;
   std::deque<CheckpointHistoryEntry> history_;
   pb::CheckpointCounts counts_;
   std::optional<CheckpointId> final_checkpoint_;
@@ -165,7 +179,7 @@ class JobController {
   std::string shown_state_;
   std::string shown_detail_;
   std::map<std::string, int64_t> state_times_ms_;
-  std::vector<std::function<void(const pb::JobStatus&)>> watchers_;
+  std::vector<std::function<bool(const pb::JobStatus&)>> watchers_;
 };
 
 // The details of a job that has ended, as far as its record knows them.

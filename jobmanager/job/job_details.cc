@@ -97,7 +97,9 @@ pb::JobStatus JobController::status() const {
         return task.second == pb::TaskStateChanged::RUNNING ||
                task.second == pb::TaskStateChanged::DRAINED;
       })));
-  status.set_detail(machine_.waiting_for());
+  const std::string waiting_for = machine_.waiting_for();
+  const bool both = !waiting_for.empty() && !age_warning_.empty();
+  status.set_detail(absl::StrCat(waiting_for, both ? "; " : "", age_warning_));
   return status;
 }
 
@@ -140,13 +142,17 @@ pb::JobDetails JobController::details() const {
     details.mutable_restored()->set_savepoint(attempt_.restored->savepoint());
     details.set_restored_time_ms(attempt_start_ms_);
   }
-  details.set_oldest_prepared_ms(ledger_.oldest_prepared_time_ms().value_or(0));
+  if (const auto oldest = oldest_prepared_ms(); oldest && transaction_age_.timeout()) {
+    details.set_transaction_oldest_prepared_age_ms(wall_ms() - *oldest);
+  }
+  details.set_transaction_timeout_ms(
+      transaction_age_.timeout().value_or(std::chrono::milliseconds(0)).count());
   return details;
 }
 
-void JobController::watch(std::function<void(const pb::JobStatus&)> watcher) {
-  watcher(status());
-  if (!terminated_) watchers_.push_back(std::move(watcher));
+void JobController::watch(std::function<bool(const pb::JobStatus&)> watcher) {
+  const bool goes_on = watcher(status());
+  if (goes_on && !terminated_) watchers_.push_back(std::move(watcher));
 }
 
 void JobController::state_may_have_changed() {
@@ -156,15 +162,16 @@ void JobController::state_may_have_changed() {
   } else if (terminated_) {
     shown_state_ = record_.state();
   }
-  const std::string detail = absl::StrCat(shown_state_, "/", machine_.attempt().value(), "/",
-                                          machine_.waiting_for(), "/", terminated_);
+  const std::string detail =
+      absl::StrCat(shown_state_, "/", machine_.attempt().value(), "/", machine_.waiting_for(), "/",
+                   terminated_, "/", age_warning_);
   if (detail == shown_detail_) return;
   shown_detail_ = detail;
   if (!state_times_ms_.contains(shown_state_) || shown_state_ == "RUNNING") {
     state_times_ms_[shown_state_] = wall_ms();
   }
   const pb::JobStatus current = status();
-  for (const auto& watcher : watchers_) watcher(current);
+  std::erase_if(watchers_, [&](const auto& watcher) { return !watcher(current); });
   if (terminated_) watchers_.clear();
 }
 

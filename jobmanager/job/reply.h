@@ -8,7 +8,8 @@
 namespace weir {
 
 // The answer that a client waits for. It is given exactly once: whoever drops it unanswered, as a
-// mailbox does that is shut down, answers Unavailable. Movable, used by one thread at a time.
+// mailbox does that is shut down or full, answers Unavailable. Movable, used by one thread at a
+// time.
 template <typename T>
 class Reply {
  public:
@@ -30,7 +31,9 @@ class Reply {
   }
 
  private:
-  void drop() { (*this)(absl::UnavailableError("the JobManager is shutting down")); }
+  void drop() {
+    (*this)(absl::UnavailableError("the JobManager is shutting down or overloaded: try again"));
+  }
 
   Callback callback_;
 };

@@ -80,7 +80,7 @@ class StatusSender final : public grpc::ServerWriteReactor<pb::JobStatus> {
     auto sender = std::make_shared<StatusSender>();
     sender->self_ = sender;
     dispatcher.watch(
-        job_id, [sender](const pb::JobStatus& status) { sender->send(status); },
+        job_id, [sender](const pb::JobStatus& status) { return sender->send(status); },
         Reply<bool>([sender](const absl::StatusOr<bool>& end) { sender->end(end.status()); }));
     return sender.get();
   }
@@ -98,14 +98,16 @@ class StatusSender final : public grpc::ServerWriteReactor<pb::JobStatus> {
   void OnDone() override { const auto last = std::move(self_); }
 
  private:
-  void send(const pb::JobStatus& status) {
+  // False: nobody listens any more.
+  bool send(const pb::JobStatus& status) {
     MutexLock lock(mutex_);
-    if (ended_) return;
+    if (ended_) return false;
     if (!queue_.push(status)) {  // a client that doesn't read
       ended_ = true;
       queue_.drop_waiting();
     }
     advance();
+    return !ended_;
   }
   void end(const absl::Status& status) {
     MutexLock lock(mutex_);

@@ -55,11 +55,11 @@ grpc::ServerBidiReactor<pb::FromTaskManager, pb::ToTaskManager>* TaskManagerServ
   stream->start({
       .on_message =
           [this, session, stream](pb::FromTaskManager message) {
-            if (message.has_register_()) {
-              dispatcher_.register_taskmanager(session, message.register_(), stream);
-            } else {
-              dispatcher_.on_taskmanager_message(session, std::move(message));
-            }
+            const absl::Status accepted =
+                message.has_register_()
+                    ? dispatcher_.register_taskmanager(session, message.register_(), stream)
+                    : dispatcher_.on_taskmanager_message(session, std::move(message));
+            if (!accepted.ok()) stream->cancel(accepted);
           },
       .on_closed =
           [this, session](absl::Status status) {

@@ -1,0 +1,146 @@
+// The part of the JobController that follows what becomes of the sinks' transactions.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jobmanager/checkpoint/checkpoint_publisher.h"
+#include "jobmanager/job/job_controller.h"
+
+namespace weir {
+
+namespace {
+
+// Outcomes that no publication writes down; a recovery finds them out again if they are lost.
+constexpr std::chrono::seconds kLedgerFlushDelay{1};
+
+}  // namespace
+
+void JobController::on_commit(const pb::CommitReported& report) {
+  if (Attempt(report.attempt()) != machine_.attempt()) return;
+  const bool changed = ledger_.record_outcome(report.sink_uid(), report.committable().transaction(),
+                                              report.state(), report.message(), wall_ms());
+  if (!changed) return;
+  flush_ledger_soon();
+  if (report.state() == pb::LedgerEntry::LOST) on_lost(report);
+  check_final_commits();
+}
+
+void JobController::on_lost(const pb::CommitReported& report) {
+  const std::string loss = describe_loss(report.sink_uid(), report.committable(), report.message());
+  WEIR_LOG_ERROR(log_context(), "{}", loss);
+  switch (options_.on_lost_transaction) {
+    case OnLostTransaction::kAccept:
+      return;
+    case OnLostTransaction::kFail:
+      return fail_attempt("sink", absl::StrCat(loss, " (sink.on-lost-transaction: fail)"), true);
+    case OnLostTransaction::kRewind:
+      return rewind_before(report.committable().checkpoint_id(), loss);
+  }
+}
+
+void JobController::rewind_before(int64_t checkpoint, const std::string& loss) {
+  const bool possible = !machine_.settling() && record_.checkpoints_size() > 0 &&
+                        record_.checkpoints(0).checkpoint_id() < checkpoint;
+  if (!possible) {
+    return fail_attempt("sink",
+                        absl::StrCat(loss,
+                                     " (no checkpoint from before it is retained: raise "
+                                     "execution.checkpointing.num-retained)"),
+                        true);
+  }
+  auto before = std::make_shared<pb::JobRecord>();
+  environment_.writer.update(
+      [checkpoint, before](pb::JobRecord& record) {
+        *before = record;
+        auto* pointers = record.mutable_checkpoints();
+        while (pointers->size() > 1 &&
+               pointers->Get(pointers->size() - 1).checkpoint_id() >= checkpoint) {
+          pointers->RemoveLast();
+        }
+        return absl::OkStatus();
+      },
+      on_mailbox([this, before](JobRecordWriter::Result result) {
+        if (!result.status.ok()) return;  // the next attempt finds the loss again
+        environment_.writer.run([before, after = std::move(result.record)] {
+          if (const absl::Status deleted = delete_subsumed(*before, after); !deleted.ok()) {
+            WEIR_LOG_WARN(LogContext{}, "job {}: {}", after.job_id(),
+                          std::string(deleted.message()));
+          }
+        });
+      }));
+  fail_attempt("sink",
+               absl::StrCat(loss, " (sink.on-lost-transaction: rewind, to before checkpoint ",
+                            checkpoint, ": what was committed since may repeat)"),
+               false);
+}
+
+void JobController::flush_ledger_soon() {
+  if (ledger_timer_ != 0) return;
+  ledger_timer_ = environment_.mailbox.post_after(kLedgerFlushDelay, [this] {
+    ledger_timer_ = 0;
+    write_ledgers_in_turn();
+  });
+}
+
+void JobController::write_ledgers_in_turn() {
+  environment_.writer.run([ledger = ledger_.to_proto(), folder = options_.checkpoint_folder,
+                           record = record_] {
+    if (ledger.entries().empty()) return;
+    if (const absl::Status written = write_ledgers(ledger, folder, record); !written.ok()) {
+      WEIR_LOG_WARN(LogContext{}, "job {}: {}", ledger.job_id(), std::string(written.message()));
+    }
+  });
+}
+
+std::optional<int64_t> JobController::oldest_prepared_ms() const {
+  const auto published = ledger_.oldest_prepared_time_ms();
+  if (!published || !unpublished_since_ms_) return published ? published : unpublished_since_ms_;
+  return std::min(*published, *unpublished_since_ms_);
+}
+
+void JobController::check_transaction_age() {
+  environment_.mailbox.cancel_timer(age_timer_);
+  age_timer_ = 0;
+  if (!transaction_age_.timeout() || machine_.step() == AttemptStep::kDone) return;
+  const bool may_checkpoint =
+      machine_.step() == AttemptStep::kRunning && checkpoints_.in_progress() == 0;
+  TransactionAge::Verdict verdict =
+      transaction_age_.check(oldest_prepared_ms(), may_checkpoint, wall_ms());
+  if (verdict.warning != age_warning_) {
+    age_warning_ = std::move(verdict.warning);
+    if (!age_warning_.empty()) WEIR_LOG_WARN(log_context(), "{}", age_warning_);
+    state_may_have_changed();
+  }
+  if (verdict.checkpoint) {
+    CheckpointDecisions decisions;
+    // Refused only while the job takes its last checkpoint.
+    (void)checkpoints_.request(CheckpointKind::kCheckpoint, "", now(), decisions);
+    execute(std::move(decisions));
+  }
+  age_timer_ = environment_.mailbox.post_after(transaction_age_.check_interval(),
+                                               [this] { check_transaction_age(); });
+}
+
+void JobController::check_final_commits() {
+  if (final_checkpoint_ && machine_.step() == AttemptStep::kFinishing &&
+      ledger_.open_of(*final_checkpoint_) == 0) {
+    execute(machine_.final_commits_known(attempt_.attempt));
+  }
+}
+
+void JobController::record_transaction(const pb::RecordTransactionRequest& request,
+                                       Reply<pb::RecordTransactionResponse> reply) {
+  const absl::Status recorded = ledger_.record_by_hand(
+      request.sink_uid(), request.transaction(), request.state(), request.message(), wall_ms());
+  if (!recorded.ok()) return reply(recorded);
+  check_final_commits();
+  environment_.writer.run([ledger = ledger_.to_proto(), folder = options_.checkpoint_folder,
+                           record = record_, reply = std::move(reply)]() mutable {
+    const absl::Status written = write_ledgers(ledger, folder, record);
+    if (!written.ok()) return reply(written);
+    reply(pb::RecordTransactionResponse());
+  });
+}
+
+}  // namespace weir

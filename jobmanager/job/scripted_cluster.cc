@@ -1,0 +1,108 @@
+#include "jobmanager/job/scripted_cluster.h"
+
+namespace weir {
+
+void ScriptedCluster::answer(TaskManager& taskmanager, const pb::ToTaskManager& message) {
+  EXPECT_EQ(message.leader_epoch(), store_->leader_epoch().value());
+  if (message.has_deploy_coordinators()) {
+    for (const std::string& uid : message.deploy_coordinators().uids()) {
+      pb::FromTaskManager validated;
+      auto* answer = validated.mutable_coordinator_validated();
+      answer->mutable_coordinator()->set_job_id(message.deploy_coordinators().job_id());
+      answer->mutable_coordinator()->set_attempt(message.deploy_coordinators().attempt());
+      answer->mutable_coordinator()->set_uid(uid);
+      if (uid == "out") {
+        answer->add_exclusive_resources("kafka-prefix:cluster/processed");
+        answer->set_generation_max(4);
+        answer->set_transaction_timeout_ms(transaction_timeout_.count());
+      }
+      send(taskmanager, validated);
+    }
+  } else if (message.has_recover_coordinator() && taskmanager.recovers) {
+    const pb::RecoverCoordinator& recover = message.recover_coordinator();
+    if (recover.coordinator().uid() == "lines" && !recover.has_state()) {
+      pb::FromTaskManager resolved;
+      *resolved.mutable_coordinator_resolved()->mutable_coordinator() = recover.coordinator();
+      resolved.mutable_coordinator_resolved()->set_state("start offsets");
+      return send(taskmanager, resolved);
+    }
+    for (const auto& recovered : recover.committables()) {
+      pb::FromTaskManager report;
+      auto* commit = report.mutable_commit_reported();
+      commit->set_job_id(recover.coordinator().job_id());
+      commit->set_attempt(recover.coordinator().attempt());
+      commit->set_sink_uid("out");
+      commit->set_subtask(-1);
+      *commit->mutable_committable() = recovered.committable();
+      commit->set_state(taskmanager.recovery_outcome);
+      commit->set_message("INVALID_PRODUCER_EPOCH");
+      if (!recovered.known_committed()) send(taskmanager, report);
+    }
+    pb::FromTaskManager recovered;
+    *recovered.mutable_coordinator_recovered()->mutable_coordinator() = recover.coordinator();
+    send(taskmanager, recovered);
+  } else if (message.has_resolved_state_durable()) {
+    pb::FromTaskManager recovered;
+    *recovered.mutable_coordinator_recovered()->mutable_coordinator() =
+        message.resolved_state_durable().coordinator();
+    send(taskmanager, recovered);
+  } else if (message.has_deploy_task()) {
+    taskmanager.tasks.push_back(message.deploy_task());
+    task_state(taskmanager, message.deploy_task().task(), pb::TaskStateChanged::DEPLOYED);
+  } else if (message.has_start_tasks()) {
+    for (const pb::DeployTask& task : taskmanager.tasks) {
+      task_state(taskmanager, task.task(), pb::TaskStateChanged::RUNNING);
+    }
+  } else if (message.has_trigger_checkpoint() && taskmanager.acknowledges) {
+    const pb::TriggerCheckpoint& trigger = message.trigger_checkpoint();
+    for (const pb::DeployTask& task : taskmanager.tasks) {
+      pb::FromTaskManager ack;
+      auto* acknowledge = ack.mutable_acknowledge_checkpoint();
+      *acknowledge->mutable_task() = task.task();
+      acknowledge->set_checkpoint_id(trigger.checkpoint_id());
+      pb::OperatorState* source = acknowledge->add_operators();
+      source->set_uid("lines");
+      source->set_subtask(task.task().subtask());
+      source->add_splits()->set_id("lines-" + std::to_string(task.task().subtask()));
+      pb::OperatorState* sink = acknowledge->add_operators();
+      sink->set_uid("out");
+      sink->set_subtask(task.task().subtask());
+      pb::Committable* committable = sink->add_committables();
+      committable->set_transaction("t" + std::to_string(task.task().subtask()) + "-" +
+                                   std::to_string(trigger.checkpoint_id()));
+      committable->set_checkpoint_id(trigger.checkpoint_id());
+      taskmanager.prepared.push_back(*committable);
+      send(taskmanager, ack);
+    }
+    if (!taskmanager.tasks.empty() && taskmanager.tasks[0].task().subtask() == 0) {
+      pb::FromTaskManager ack;
+      auto* acknowledge = ack.mutable_acknowledge_coordinator_checkpoint();
+      acknowledge->mutable_coordinator()->set_job_id(trigger.job_id());
+      acknowledge->mutable_coordinator()->set_attempt(trigger.attempt());
+      acknowledge->mutable_coordinator()->set_uid("lines");
+      acknowledge->set_checkpoint_id(trigger.checkpoint_id());
+      acknowledge->set_state("offsets at " + std::to_string(trigger.checkpoint_id()));
+      send(taskmanager, ack);
+    }
+  } else if (message.has_notify_checkpoint_complete() && taskmanager.commits) {
+    for (const pb::Committable& committable : std::exchange(taskmanager.prepared, {})) {
+      pb::FromTaskManager report;
+      auto* commit = report.mutable_commit_reported();
+      commit->set_job_id(message.notify_checkpoint_complete().job_id());
+      commit->set_attempt(message.notify_checkpoint_complete().attempt());
+      commit->set_sink_uid("out");
+      *commit->mutable_committable() = committable;
+      commit->set_state(pb::LedgerEntry::COMMITTED);
+      send(taskmanager, report);
+    }
+  } else if (message.has_cancel_attempt()) {
+    taskmanager.tasks.clear();
+    taskmanager.prepared.clear();
+    pb::FromTaskManager released;
+    released.mutable_attempt_released()->set_job_id(message.cancel_attempt().job_id());
+    released.mutable_attempt_released()->set_attempt(message.cancel_attempt().attempt());
+    send(taskmanager, released);
+  }
+}
+
+}  // namespace weir
