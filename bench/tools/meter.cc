@@ -60,13 +60,15 @@ int progress(const CommandLine& args) {
     const auto next_look = Clock::now() + kLookInterval;
     if (next_look > give_up) fail("only " + std::to_string(shown) + " records became visible");
     std::int64_t visible = 0;
-    for (int partition = 0; partition < partitions; ++partition) {
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int partition = 0; partition < partitions && error == RD_KAFKA_RESP_ERR_NO_ERROR;
+         ++partition) {
       std::int64_t low = 0;
       std::int64_t high = 0;
-      check(rd_kafka_query_watermark_offsets(reader, topic.c_str(), partition, &low, &high, 10'000),
-            "offsets");
+      error = rd_kafka_query_watermark_offsets(reader, topic.c_str(), partition, &low, &high, 10'000);
       visible += high;
     }
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) continue;  // a new topic's leaders aren't known yet
     if (visible != shown) {
       std::printf("%lld %lld\n", static_cast<long long>(wall_clock_ms()),
                   static_cast<long long>(visible));
