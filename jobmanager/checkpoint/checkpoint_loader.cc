@@ -10,23 +10,13 @@
 #include "absl/strings/strip.h"
 #include "common/status.h"
 #include "common/storage/checkpoint_storage.h"
+#include "jobmanager/checkpoint/ledger_file.h"
 
 namespace weir {
 
 namespace {
 
 constexpr char kManifestFile[] = "_metadata";
-constexpr char kLedgerFile[] = "ledger";
-
-absl::StatusOr<pb::TransactionLedger> read_ledger(storage::CheckpointStorage& storage,
-                                                  const std::string& path) {
-  WEIR_ASSIGN_OR_RETURN(const std::string bytes, storage.read(path));
-  pb::TransactionLedger ledger;
-  if (!ledger.ParseFromString(bytes)) {
-    return absl::DataLossError(absl::StrCat("ledger ", storage.url_of(path), " can't be parsed"));
-  }
-  return ledger;
-}
 
 std::string parent_of(const std::string& folder) {
   return std::filesystem::path(folder).parent_path().string();
@@ -71,7 +61,7 @@ absl::StatusOr<LoadedCheckpoint> load_checkpoint(const std::string& path) {
 absl::StatusOr<TransactionLedger> load_ledger(const std::string& checkpoint_folder,
                                               const std::string& job_id) {
   WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(checkpoint_folder));
-  const auto ledger = read_ledger(*storage, absl::StrCat(job_id, "/", kLedgerFile));
+  const auto ledger = read_ledger_file(*storage, job_id);
   if (ledger.ok()) return TransactionLedger(*ledger);
   if (absl::IsNotFound(ledger.status())) return TransactionLedger(job_id);
   return ledger.status();
@@ -81,14 +71,14 @@ absl::StatusOr<TransactionLedger> load_ledger_of(const LoadedCheckpoint& checkpo
                                                  const std::string& checkpoint_folder,
                                                  const std::string& job_id) {
   const std::pair<std::string, std::string> places[] = {
-      {checkpoint.folder, kLedgerFile},
-      {parent_of(checkpoint.folder), kLedgerFile},
-      {checkpoint_folder, absl::StrCat(checkpoint.manifest.job_id(), "/", kLedgerFile)}};
+      {checkpoint.folder, ""},
+      {parent_of(checkpoint.folder), ""},
+      {checkpoint_folder, checkpoint.manifest.job_id()}};
   TransactionLedger result(job_id);
   result.add_checkpoint(checkpoint.manifest, checkpoint.manifest.trigger_time_ms());
-  for (const auto& [root, path] : places) {
+  for (const auto& [root, folder] : places) {
     WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(root));
-    const auto found = read_ledger(*storage, path);
+    const auto found = read_ledger_file(*storage, folder);
     if (absl::IsNotFound(found.status())) continue;
     WEIR_RETURN_IF_ERROR(found.status());
     result.raise_generation(Generation(found->generation_max()));

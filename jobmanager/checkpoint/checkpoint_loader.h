@@ -27,7 +27,7 @@ absl::StatusOr<TransactionLedger> load_ledger_of(const LoadedCheckpoint& checkpo
                                                  const std::string& checkpoint_folder,
                                                  const std::string& job_id);
 
-// <checkpoint_folder>/<job id>/ledger; empty if there is none.
+// Of the job under `checkpoint_folder`; empty if there is none.
 absl::StatusOr<TransactionLedger> load_ledger(const std::string& checkpoint_folder,
                                               const std::string& job_id);
 

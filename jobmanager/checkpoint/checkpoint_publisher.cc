@@ -7,6 +7,7 @@
 #include "common/fault_point.h"
 #include "common/status.h"
 #include "common/storage/checkpoint_storage.h"
+#include "jobmanager/checkpoint/ledger_file.h"
 
 namespace weir {
 
@@ -34,7 +35,7 @@ absl::Status write_savepoint_ledger(const pb::TransactionLedger& ledger,
   WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(savepoint.path()));
   WEIR_ASSIGN_OR_RETURN(const bool exists, storage->exists("_metadata"));
   if (!exists) return absl::OkStatus();
-  return storage->write_atomically("ledger", ledger.SerializeAsString());
+  return write_ledger_file(ledger, *storage, "");
 }
 
 }  // namespace
@@ -57,8 +58,7 @@ absl::Status write_checkpoint(const CheckpointToPublish& checkpoint, pb::JobReco
   WEIR_RETURN_IF_ERROR(storage->write_atomically(absl::StrCat(folder, "/_metadata"), bytes));
   WEIR_FAULT_POINT("job.manifest_written");
   if (savepoint) {
-    WEIR_RETURN_IF_ERROR(storage->write_atomically(absl::StrCat(folder, "/ledger"),
-                                                   checkpoint.ledger.SerializeAsString()));
+    WEIR_RETURN_IF_ERROR(write_ledger_file(checkpoint.ledger, *storage, folder));
   }
   WEIR_RETURN_IF_ERROR(write_ledger(checkpoint.ledger, checkpoint.checkpoint_folder));
   WEIR_FAULT_POINT("job.ledger_written");
@@ -88,8 +88,7 @@ absl::Status discard_checkpoint(const CheckpointToPublish& checkpoint) {
 absl::Status write_ledger(const pb::TransactionLedger& ledger,
                           const std::string& checkpoint_folder) {
   WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(checkpoint_folder));
-  return storage->write_atomically(absl::StrCat(ledger.job_id(), "/ledger"),
-                                   ledger.SerializeAsString());
+  return write_ledger_file(ledger, *storage, ledger.job_id());
 }
 
 absl::Status write_ledgers(const pb::TransactionLedger& ledger,

@@ -137,9 +137,10 @@ void TransactionLedger::raise_generation(Generation generation) {
   generation_max_ = std::max(generation_max_, generation);
 }
 
-pb::TransactionLedger TransactionLedger::to_proto() const {
+pb::TransactionLedger TransactionLedger::to_proto(LeaderEpoch writer) const {
   pb::TransactionLedger proto;
   proto.set_format_version(1);
+  proto.set_leader_epoch(writer.value());
   proto.set_job_id(job_id_);
   proto.set_generation_max(generation_max_.value());
   for (const auto& [key, entry] : entries_) *proto.add_entries() = entry;

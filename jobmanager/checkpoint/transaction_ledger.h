@@ -51,7 +51,8 @@ class TransactionLedger {
 
   void raise_generation(Generation generation);
   Generation generation_max() const { return generation_max_; }
-  pb::TransactionLedger to_proto() const;
+  // `writer`: of the JobManager that will write it down.
+  pb::TransactionLedger to_proto(LeaderEpoch writer = {}) const;
 
  private:
   using Key = std::pair<std::string, std::string>;  // sink uid, transaction

@@ -113,8 +113,8 @@ absl::Status Dispatcher::prepare_submission(Submission& submission) {
     WEIR_ASSIGN_OR_RETURN(
         submission.ledger,
         load_ledger_of(loaded, submission.options.checkpoint_folder, record.job_id()));
-    WEIR_RETURN_IF_ERROR(
-        write_ledger(submission.ledger->to_proto(), submission.options.checkpoint_folder));
+    WEIR_RETURN_IF_ERROR(write_ledger(submission.ledger->to_proto(store_.leader_epoch()),
+                                      submission.options.checkpoint_folder));
     pb::CheckpointPointer* restored = record.mutable_restored_from();
     restored->set_checkpoint_id(loaded.manifest.checkpoint_id());
     restored->set_path(loaded.folder);
@@ -194,7 +194,8 @@ absl::Status Dispatcher::record_of_ended(const pb::RecordTransactionRequest& req
   WEIR_RETURN_IF_ERROR(ledger.record_by_hand(request.sink_uid(), request.transaction(),
                                              request.state(), request.message(),
                                              to_unix_ms(clock_.wall_now())));
-  return write_ledgers(ledger.to_proto(), job_options.checkpoint_folder, stored.record);
+  return write_ledgers(ledger.to_proto(store_.leader_epoch()), job_options.checkpoint_folder,
+                       stored.record);
 }
 
 void Dispatcher::describe(const std::string& job_id, Reply<pb::JobDetails> reply) {

@@ -126,7 +126,7 @@ void JobController::publish(PublishDecision decision) {
   checkpoint->prepared_ms = unpublished_since_ms_.value_or(wall_ms());
   TransactionLedger ledger = ledger_;
   ledger.add_checkpoint(manifest, checkpoint->prepared_ms);
-  checkpoint->ledger = ledger.to_proto();
+  checkpoint->ledger = ledger.to_proto(environment_.leader_epoch);
   checkpoint->kind = decision.kind;
   checkpoint->checkpoint_folder = options_.checkpoint_folder;
   checkpoint->savepoint_folder =

@@ -230,6 +230,8 @@ void JobController::begin_attempt_durably(const PersistAttempt& decision) {
         }
         attempt_.restored = std::move(loaded->manifest);
         attempt_.generation = Generation(record_.generation());
+        // The ledger that was found may be older than the checkpoint.
+        if (attempt_.restored) ledger_.add_checkpoint(*attempt_.restored, wall_ms());
         if (attempt_.restored && !machine_.settling() &&
             options_.on_lost_transaction != OnLostTransaction::kAccept) {
           const absl::Status lost = check_nothing_lost(*attempt_.restored, ledger_);
@@ -350,7 +352,8 @@ void JobController::terminate(JobIntent as) {
             response.set_path(stop_path_);
             stop_reply_(response);
           } else {
-            stop_reply_(absl::AbortedError(absl::StrCat("the job is ", record_.state())));
+            stop_reply_(absl::AbortedError(
+                absl::StrCat("the job is ", record_.state(), ": ", record_.last_fault().cause())));
           }
         }
         state_may_have_changed();

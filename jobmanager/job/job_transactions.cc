@@ -18,10 +18,13 @@ constexpr std::chrono::seconds kLedgerFlushDelay{1};
 
 void JobController::on_commit(const pb::CommitReported& report) {
   if (Attempt(report.attempt()) != machine_.attempt()) return;
-  const bool changed = ledger_.record_outcome(report.sink_uid(), report.committable().transaction(),
-                                              report.state(), report.message(), wall_ms());
-  if (!changed) return;
-  flush_ledger_soon();
+  const std::string& transaction = report.committable().transaction();
+  const bool unknown = !ledger_.find(report.sink_uid(), transaction);
+  const bool changed = ledger_.record_outcome(report.sink_uid(), transaction, report.state(),
+                                              report.message(), wall_ms());
+  if (changed) flush_ledger_soon();
+  // Nothing that a checkpoint carries is unknown here; a loss is said all the same.
+  if (!changed && !unknown) return;
   if (report.state() == pb::LedgerEntry::LOST) on_lost(report);
   check_final_commits();
 }
@@ -29,6 +32,15 @@ void JobController::on_commit(const pb::CommitReported& report) {
 void JobController::on_lost(const pb::CommitReported& report) {
   const std::string loss = describe_loss(report.sink_uid(), report.committable(), report.message());
   WEIR_LOG_ERROR(log_context(), "{}", loss);
+  if (machine_.settling() && options_.on_lost_transaction != OnLostTransaction::kAccept) {
+    environment_.writer.update(
+        [](pb::JobRecord& record) {
+          record.set_intent(pb::JobRecord::FAIL);
+          return absl::OkStatus();
+        },
+        on_mailbox(nullptr));
+    return execute(machine_.lost_while_settling("sink", loss));
+  }
   switch (options_.on_lost_transaction) {
     case OnLostTransaction::kAccept:
       return;
@@ -40,8 +52,8 @@ void JobController::on_lost(const pb::CommitReported& report) {
 }
 
 void JobController::rewind_before(int64_t checkpoint, const std::string& loss) {
-  const bool possible = !machine_.settling() && record_.checkpoints_size() > 0 &&
-                        record_.checkpoints(0).checkpoint_id() < checkpoint;
+  const bool possible =
+      record_.checkpoints_size() > 0 && record_.checkpoints(0).checkpoint_id() < checkpoint;
   if (!possible) {
     return fail_attempt("sink",
                         absl::StrCat(loss,
@@ -84,8 +96,8 @@ void JobController::flush_ledger_soon() {
 }
 
 void JobController::write_ledgers_in_turn() {
-  environment_.writer.run([ledger = ledger_.to_proto(), folder = options_.checkpoint_folder,
-                           record = record_] {
+  environment_.writer.run([ledger = ledger_.to_proto(environment_.leader_epoch),
+                           folder = options_.checkpoint_folder, record = record_] {
     if (ledger.entries().empty()) return;
     if (const absl::Status written = write_ledgers(ledger, folder, record); !written.ok()) {
       WEIR_LOG_WARN(LogContext{}, "job {}: {}", ledger.job_id(), std::string(written.message()));
@@ -135,8 +147,9 @@ void JobController::record_transaction(const pb::RecordTransactionRequest& reque
       request.sink_uid(), request.transaction(), request.state(), request.message(), wall_ms());
   if (!recorded.ok()) return reply(recorded);
   check_final_commits();
-  environment_.writer.run([ledger = ledger_.to_proto(), folder = options_.checkpoint_folder,
-                           record = record_, reply = std::move(reply)]() mutable {
+  environment_.writer.run([ledger = ledger_.to_proto(environment_.leader_epoch),
+                           folder = options_.checkpoint_folder, record = record_,
+                           reply = std::move(reply)]() mutable {
     const absl::Status written = write_ledgers(ledger, folder, record);
     if (!written.ok()) return reply(written);
     reply(pb::RecordTransactionResponse());

@@ -21,6 +21,17 @@ class JobTransactionsTest : public ScriptedCluster {
     }
     return std::nullopt;
   }
+  void commit_reported(TaskManager& taskmanager, const std::string& job_id,
+                       const pb::Committable& committable, pb::LedgerEntry::State outcome) {
+    pb::FromTaskManager message;
+    pb::CommitReported* report = message.mutable_commit_reported();
+    report->set_job_id(job_id);
+    report->set_sink_uid("out");
+    *report->mutable_committable() = committable;
+    report->set_state(outcome);
+    send(taskmanager, message);
+    run();
+  }
   absl::Status record(const std::string& job_id, const std::string& transaction,
                       pb::LedgerEntry::State outcome) {
     pb::RecordTransactionRequest request;
@@ -62,6 +73,64 @@ TEST_F(JobTransactionsTest, ALostTransactionFailsTheJobAndNamesIt) {
   EXPECT_THAT(shown.status().last_fault().cause(),
               AllOf(HasSubstr("checkpoint 1: transaction t0-1 of 'out' is lost"),
                     HasSubstr("INVALID_PRODUCER_EPOCH")));
+}
+
+TEST_F(JobTransactionsTest, ALossWhileAJobIsCancelledIsNamedWhenAllOthersAreSettled) {
+  TaskManager& a = add_taskmanager("a", 2);
+  a.commits = false;
+  a.recovery_outcome = pb::LedgerEntry::LOST;
+  const auto job = submit(graph());
+  advance(seconds(1));
+  cancel(*job);
+  const pb::JobDetails shown = details(*job);
+  EXPECT_EQ(shown.status().state(), "FAILED");
+  EXPECT_THAT(shown.status().first_fault().cause(), HasSubstr("t0-1 of 'out' is lost"));
+  EXPECT_THAT(shown.status().last_fault().cause(), HasSubstr("t1-1 of 'out' is lost"));
+  EXPECT_EQ(ledger_state(*job, "t0-1"), pb::LedgerEntry::LOST);
+  EXPECT_EQ(ledger_state(*job, "t1-1"), pb::LedgerEntry::LOST);
+}
+
+TEST_F(JobTransactionsTest, ALossOfTheLastCheckpointFailsTheJobWhenTheOtherCommitIsKnown) {
+  TaskManager& a = add_taskmanager("a", 2);
+  a.commits = false;
+  const auto job = submit(graph());
+  for (const pb::DeployTask& task : std::vector(a.tasks)) {
+    task_state(a, task.task(), pb::TaskStateChanged::DRAINED);
+  }
+  run();
+  commit_reported(a, *job, a.prepared[0], pb::LedgerEntry::LOST);
+  EXPECT_EQ(state(*job), "FAILING");
+  commit_reported(a, *job, a.prepared[1], pb::LedgerEntry::COMMITTED);
+  EXPECT_EQ(state(*job), "FAILED");
+  EXPECT_EQ(ledger_state(*job, "t1-1"), pb::LedgerEntry::COMMITTED);
+}
+
+TEST_F(JobTransactionsTest, ALossThatTheLedgerDoesNotKnowIsNotPassedOver) {
+  TaskManager& a = add_taskmanager("a", 2);
+  const auto job = submit(graph());
+  pb::Committable stranger;
+  stranger.set_transaction("t7-7");
+  stranger.set_checkpoint_id(7);
+  commit_reported(a, *job, stranger, pb::LedgerEntry::LOST);
+  EXPECT_EQ(state(*job), "FAILED");
+  EXPECT_THAT(details(*job).status().first_fault().cause(), HasSubstr("t7-7 of 'out' is lost"));
+}
+
+TEST_F(JobTransactionsTest, WhatTheLedgerFileHasForgottenIsTakenFromTheCheckpoint) {
+  TaskManager& a = add_taskmanager("a", 2);
+  a.commits = false;
+  const auto job = submit(graph());
+  advance(seconds(1));
+  stop_jobmanager();
+  const std::filesystem::path folder = folder_ + "/checkpoints/" + *job;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().filename().string().starts_with("ledger")) {
+      std::filesystem::remove(entry.path());
+    }
+  }
+  start_jobmanager();
+  add_taskmanager("b", 2, /*acknowledges=*/false);
+  EXPECT_EQ(ledger_state(*job, "t0-1"), pb::LedgerEntry::COMMITTED);
 }
 
 TEST_F(JobTransactionsTest, RewindRestoresTheCheckpointFromBeforeTheLoss) {

@@ -95,9 +95,10 @@ class ScriptedCluster : public testing::Test {
     taskmanagers_.clear();
   }
 
-  TaskManager& add_taskmanager(const std::string& id, int32_t slots) {
+  TaskManager& add_taskmanager(const std::string& id, int32_t slots, bool acknowledges = true) {
     auto taskmanager = std::make_unique<TaskManager>();
     taskmanager->id = id;
+    taskmanager->acknowledges = acknowledges;
     taskmanager->session = ++last_session_;
     taskmanager->stream = std::make_shared<FakeStream>();
     pb::RegisterTaskManager registration;

@@ -321,6 +321,15 @@ AttemptDecisions AttemptMachine::taskmanager_lost(const std::string& taskmanager
   return decisions;
 }
 
+AttemptDecisions AttemptMachine::lost_while_settling(const std::string& where,
+                                                     const std::string& cause) {
+  AttemptDecisions decisions;
+  if (step_ == AttemptStep::kDone) return decisions;
+  intent_ = JobIntent::kFail;
+  decisions.push_back(RecordFault{where, cause});
+  return decisions;
+}
+
 AttemptDecisions AttemptMachine::attempt_released(Attempt attempt, const std::string& taskmanager) {
   AttemptDecisions decisions;
   if (attempt != attempt_ || step_ != AttemptStep::kCanceling) return decisions;

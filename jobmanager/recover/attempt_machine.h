@@ -138,6 +138,8 @@ class AttemptMachine {
   AttemptDecisions failed(Attempt attempt, const AttemptFailure& failure, MonotonicTime now);
   AttemptDecisions taskmanager_lost(const std::string& taskmanager, const std::string& cause,
                                     MonotonicTime now);
+  // REQUIRES: settling(). What else is open is settled all the same; then the job has failed.
+  AttemptDecisions lost_while_settling(const std::string& where, const std::string& cause);
   AttemptDecisions attempt_released(Attempt attempt, const std::string& taskmanager);
   // Whoever hasn't released by now is given up; its slots stay with it.
   AttemptDecisions release_timed_out(Attempt attempt);

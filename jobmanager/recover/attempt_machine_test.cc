@@ -254,6 +254,24 @@ TEST_F(AttemptMachineTest, ACancelIsDurableBeforeAnythingIsCanceledAndThenSettle
   EXPECT_EQ(machine_->job_state(), "CANCELED");
 }
 
+TEST_F(AttemptMachineTest, ALossWhileItSettlesEndsNothingAndTheJobAsFailed) {
+  to_running();
+  machine_->cancel_requested();
+  machine_->intent_persisted(JobIntent::kCancel);
+  release_all();
+  machine_->slots_granted({"tm1"});
+  const auto decisions = machine_->lost_while_settling("sink", "lost");
+  ASSERT_EQ(decisions.size(), 1u);
+  EXPECT_EQ(find<RecordFault>(decisions)->cause, "lost");
+  EXPECT_EQ(machine_->step(), AttemptStep::kValidating);
+  EXPECT_EQ(machine_->job_state(), "FAILING");
+  machine_->coordinator_validated(attempt(), "out", {"prefix"}, 5);
+  machine_->resources_granted();
+  machine_->attempt_persisted(attempt());
+  machine_->coordinator_recovered(attempt(), "out");
+  EXPECT_EQ(find<Terminated>(machine_->attempt_released(attempt(), "tm1"))->as, JobIntent::kFail);
+}
+
 TEST_F(AttemptMachineTest, AJobThatWaitsForSlotsAndNeverRanIsCanceledAtOnce) {
   machine_->start();
   machine_->cancel_requested();
