@@ -191,6 +191,14 @@ TEST(Mailbox, TryPostIsRefusedWhenFull) {
   EXPECT_THAT(mailbox.try_post([] {}), IsOk());
 }
 
+TEST(Mailbox, TryPostLeavesAQuarterToPost) {
+  Mailbox mailbox({.name = "small", .capacity = 8});
+  for (int i = 0; i < 6; ++i) EXPECT_THAT(mailbox.try_post([] {}), IsOk());
+  EXPECT_THAT(mailbox.try_post([] {}), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_TRUE(mailbox.post([] {}));
+  EXPECT_TRUE(mailbox.post([] {}));
+}
+
 TEST(MailboxDeathTest, PostIntoAFullMailboxAborts) {
   Mailbox mailbox({.name = "small", .capacity = 1});
   EXPECT_TRUE(mailbox.post([] {}));
