@@ -132,7 +132,9 @@ void add_job_verbs(CLI::App& app, Arguments& args, Action& action) {
 
   CLI::App* stop = app.add_subcommand("stop", "Stop a job with a savepoint");
   stop->add_option("-p,--savepointPath", args.directory, "Where the savepoint goes");
-  stop->add_flag("-d,--drain", args.drain, "Send the end of input through the job first");
+  stop->add_flag("-d,--drain", args.drain,
+                 "Accepted for Flink's scripts; no operator holds records back, so a stop is the "
+                 "same without");
   add_job_option(*stop, args.job_id);
   stop->callback([&, with_client] {
     action = with_client([&](auto& client) {
