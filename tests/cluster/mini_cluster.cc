@@ -36,10 +36,12 @@ void write_configuration(const std::string& folder,
 }  // namespace
 
 MiniCluster::MiniCluster(MiniClusterOptions options)
-    : folder_(make_temporary_folder("weir-cluster")), rest_port_(free_port()) {
+    : folder_(make_temporary_folder("weir-cluster")),
+      rpc_port_(free_port()),
+      rest_port_(free_port()) {
   std::map<std::string, std::string> config = {
       {"jobmanager.rpc.address", "127.0.0.1"},
-      {"jobmanager.rpc.port", std::to_string(free_port())},
+      {"jobmanager.rpc.port", std::to_string(rpc_port_)},
       {"rest.port", std::to_string(rest_port_)},
       {"taskmanager.numberOfTaskSlots", std::to_string(options.slots)},
       {"execution.checkpointing.dir", "file://" + checkpoints_folder()},
@@ -95,6 +97,9 @@ void MiniCluster::pause(const std::string& name) {
 void MiniCluster::resume(const std::string& name) {
   process(name).signal(SIGCONT);
 }
+pid_t MiniCluster::pid(const std::string& name) {
+  return process(name).pid();
+}
 bool MiniCluster::running(const std::string& name) {
   return process(name).running();
 }
@@ -134,18 +139,18 @@ CommandResult MiniCluster::weir(const std::vector<std::string>& arguments, milli
   return run_command(command, {{"WEIR_CONF_DIR", folder_ + "/conf"}}, timeout);
 }
 
-std::string MiniCluster::submit(const std::string& example,
+std::string MiniCluster::submit(const std::string& library,
                                 const std::vector<std::string>& arguments,
                                 const std::vector<std::string>& flags) {
   std::vector<std::string> command = {"run", "-d"};
   command.insert(command.end(), flags.begin(), flags.end());
-  command.push_back(WEIR_BINARY_DIR "/examples/" + example + ".so");
+  command.push_back(WEIR_BINARY_DIR "/" + library + ".so");
   command.insert(command.end(), arguments.begin(), arguments.end());
   CommandResult result = weir(command);
   std::smatch found;
   if (result.exit_code != 0 ||
       !std::regex_search(result.output, found, std::regex("with JobID ([0-9a-f]{32})"))) {
-    fail("weir run " + example + " → exit code " + std::to_string(result.exit_code) + ": " +
+    fail("weir run " + library + " → exit code " + std::to_string(result.exit_code) + ": " +
          result.errors + result.output);
   }
   return found[1];

@@ -4,7 +4,7 @@
 //
 //   MiniCluster cluster({.taskmanagers = 2,
 //                        .environment = {{"taskmanager-1", {{"WEIR_FAULT", "…"}}}}});
-//   std::string job = cluster.submit("processed", {"--brokers", …});
+//   std::string job = cluster.submit("examples/processed", {"--brokers", …});
 //   cluster.wait_until("a checkpoint", [&] { return cluster.completed_checkpoints(job) > 0; });
 //   cluster.kill("taskmanager-1");
 
@@ -42,6 +42,7 @@ class MiniCluster {
   MiniCluster& operator=(const MiniCluster&) = delete;
 
   const std::string& folder() const { return folder_; }
+  int rpc_port() const { return rpc_port_; }  // of the JobManager
   std::string checkpoints_folder() const { return folder_ + "/checkpoints"; }
   std::string savepoints_folder() const { return folder_ + "/savepoints"; }
 
@@ -55,6 +56,7 @@ class MiniCluster {
   // Starts one more and returns its name.
   std::string add_taskmanager(const Environment& environment = {});
   bool running(const std::string& name);
+  pid_t pid(const std::string& name);
   // Waits until it ends by itself, as at a fault point.
   ExitStatus wait_for_exit(const std::string& name,
                            std::chrono::milliseconds timeout = std::chrono::seconds(60));
@@ -68,8 +70,9 @@ class MiniCluster {
   // Runs `weir` with these arguments against this cluster.
   CommandResult weir(const std::vector<std::string>& arguments,
                      std::chrono::milliseconds timeout = std::chrono::seconds(60));
-  // `weir run -d FLAGS examples/EXAMPLE.so ARGUMENTS`; returns the job's id.
-  std::string submit(const std::string& example, const std::vector<std::string>& arguments,
+  // `weir run -d FLAGS LIBRARY.so ARGUMENTS`, the library below the build folder; returns the job's
+  // id.
+  std::string submit(const std::string& library, const std::vector<std::string>& arguments,
                      const std::vector<std::string>& flags = {});
   // GET of the REST path ("/jobs/…"); an answer other than 200, or none, is an error.
   nlohmann::json rest(const std::string& path);
@@ -89,6 +92,7 @@ class MiniCluster {
   [[noreturn]] void fail(const std::string& message);
 
   std::string folder_;
+  int rpc_port_;
   int rest_port_;
   int taskmanagers_started_ = 0;
   std::map<std::string, std::unique_ptr<Process>> processes_;

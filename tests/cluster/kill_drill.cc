@@ -1,0 +1,101 @@
+#include "tests/cluster/kill_drill.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <random>
+
+namespace weir::cluster_test {
+
+constexpr int kDefaultCheckpoint = 6;
+
+std::optional<unsigned> drill_seed() {
+  const char* seed = std::getenv("WEIR_DRILL_SEED");
+  if (seed == nullptr) return std::nullopt;
+  return static_cast<unsigned>(std::stoul(seed));
+}
+
+std::string at_checkpoint(std::string faults) {
+  static std::mt19937 random(drill_seed().value_or(0));
+  const int checkpoint =
+      drill_seed() ? std::uniform_int_distribution(5, 20)(random) : kDefaultCheckpoint;
+  const std::string number = std::to_string(checkpoint);
+  for (std::size_t at; (at = faults.find("@N")) != std::string::npos;) {
+    faults.replace(at + 1, 1, number);
+  }
+  return faults;
+}
+
+void wait_for_death(MiniCluster& cluster, const std::string& process, const std::string& faults) {
+  const auto count = static_cast<std::size_t>(std::ranges::count(faults, '='));
+  cluster.wait_until(process + " to reach " + faults,
+                     [&] { return cluster.faults_hit(process).size() >= count; });
+  const std::string last = faults.substr(faults.rfind('='));
+  if (last.starts_with("=kill")) {
+    cluster.wait_for_exit(process);
+  } else {
+    cluster.kill(process);
+  }
+}
+
+// Those that a TaskManager ran when it wrote its log's last line about a task; all, of a
+// JobManager.
+static std::set<int> subtasks_of(MiniCluster& cluster, const std::string& process) {
+  if (process == "jobmanager-1") return {0, 1};
+  const std::string log = cluster.log(process);
+  const std::string key = "subtask=";
+  const std::size_t last = log.rfind(key);
+  if (last == std::string::npos) return {};
+  return {std::stoi(log.substr(last + key.size()))};
+}
+
+std::vector<SinkTransaction> die_before_notifying(ProcessedDrill& drill) {
+  drill.start();
+  wait_for_death(drill.cluster(), "jobmanager-1", kDiesBeforeNotifying);
+  drill.cluster().kill("taskmanager-1");
+  drill.cluster().kill("taskmanager-2");
+  std::vector<SinkTransaction> open = drill.open_transactions();
+  EXPECT_THAT(subtasks(open), ::testing::ElementsAre(0, 1));
+  return open;
+}
+
+void run_kill_row(KafkaFixture& kafka, const KillRow& row) {
+  DrillOptions options;
+  options.checkpoint_interval = row.checkpoint_interval;
+  options.cluster.environment[row.victim] = {{"WEIR_FAULT", row.faults}};
+  ProcessedDrill drill(kafka, options);
+  MiniCluster& cluster = drill.cluster();
+  drill.start();
+  wait_for_death(cluster, row.victim, row.faults);
+  if (row.victim != "jobmanager-1") {
+    // The other subtask may still commit what it was told to; then it has ended too.
+    cluster.wait_until("the end of the attempt",
+                       [&] { return cluster.job_state(drill.job()) == "RESTARTING"; });
+  }
+
+  const std::vector<SinkTransaction> open = drill.open_transactions();
+  if (row.at_kill == AtKill::kOpen) {
+    EXPECT_THAT(subtasks(open), ::testing::IsSupersetOf(subtasks_of(cluster, row.victim)));
+  } else if (row.at_kill == AtKill::kCommitted) {
+    EXPECT_THAT(subtasks(drill.transactions("CompleteCommit")),
+                ::testing::IsSupersetOf(subtasks_of(cluster, row.victim)));
+  }
+  if (row.id_used_again) {
+    EXPECT_TRUE(std::ranges::any_of(
+        open, [](const SinkTransaction& each) { return each.producer_epoch > 0; }));
+  }
+  const std::uint64_t generation = drill.generation();
+  cluster.restart(row.victim);
+  drill.wait_for_commits_above(generation);
+  EXPECT_THAT(drill.committed_of(open),
+              ::testing::AllOf(::testing::Ge(row.committed_by_recovery.min),
+                               ::testing::Le(row.committed_by_recovery.max)));
+  drill.expect_exact();
+  drill.expect_nothing_open_after_cancel();
+}
+
+}  // namespace weir::cluster_test

@@ -1,0 +1,123 @@
+// The row of the fault table in docs/exactly-once.md about recoveries that are killed themselves:
+// a published checkpoint's transactions are open, nobody was told to commit them, everything is
+// dead, and the next recovery dies at each of its steps.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cluster/kill_drill.h"
+
+namespace weir::cluster_test {
+namespace {
+
+const std::string kTaskManagers[] = {"taskmanager-1", "taskmanager-2"};
+
+DrillOptions dying_jobmanager() {
+  DrillOptions options;
+  options.cluster.environment["jobmanager-1"] = {{"WEIR_FAULT", kDiesBeforeNotifying}};
+  return options;
+}
+
+// Both prepared transactions are committed, each once, and everything else is as ever.
+void expect_recovery_of(ProcessedDrill& drill, const std::vector<SinkTransaction>& open) {
+  EXPECT_EQ(drill.committed_of(open), 2);
+  drill.expect_exact();
+  drill.expect_nothing_open_after_cancel();
+}
+
+struct Step {
+  std::string name;
+  std::string fault;  // of the coordinators' host, whichever that is
+};
+
+class RecoveryFaultsTest : public ::testing::TestWithParam<Step> {};
+
+TEST_P(RecoveryFaultsTest, IsRepeatedWithTheSameResult) {
+  ProcessedDrill drill(KafkaFixture::shared(), dying_jobmanager());
+  MiniCluster& cluster = drill.cluster();
+  const std::vector<SinkTransaction> open = die_before_notifying(drill);
+  const std::uint64_t generation = drill.generation();
+
+  cluster.restart("jobmanager-1");
+  for (const std::string& name : kTaskManagers) {
+    cluster.restart(name, {{"WEIR_FAULT", GetParam().fault}});
+  }
+  cluster.wait_until("the recovery to die", [&] {
+    return !cluster.running(kTaskManagers[0]) || !cluster.running(kTaskManagers[1]);
+  });
+  // The other one's fault point would be reached in the next recovery.
+  for (const std::string& name : kTaskManagers) {
+    if (!cluster.running(name)) {
+      EXPECT_THAT(cluster.faults_hit(name), ::testing::SizeIs(1));
+    }
+    cluster.restart(name);
+  }
+  drill.wait_for_commits_above(generation);
+  expect_recovery_of(drill, open);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Steps, RecoveryFaultsTest,
+    ::testing::Values(Step{"BeforeCommits", "recovery.before_commit=kill"},
+                      Step{"BeforeAnEndTxn", "committer.before_end_txn=kill@2"},
+                      Step{"AfterAnEndTxn", "committer.after_end_txn=kill"},
+                      Step{"BetweenCommits", "recovery.between_commits=kill"},
+                      Step{"CommittedNotReported", "coordinator.committed_not_reported=kill"},
+                      Step{"CommittedNotFenced", "recovery.committed_not_fenced=kill"},
+                      Step{"BetweenFences", "recovery.between_fences=kill"},
+                      Step{"Fenced", "recovery.fenced=kill"},
+                      Step{"RecoveredNotReported", "coordinator.recovered_not_reported=kill@2"}),
+    [](const auto& step) { return step.param.name; });
+
+TEST(RecoveryOfTheJobManagerTest, IsKilledWithItsRecovery) {
+  ProcessedDrill drill(KafkaFixture::shared(), dying_jobmanager());
+  MiniCluster& cluster = drill.cluster();
+  const std::vector<SinkTransaction> open = die_before_notifying(drill);
+  const std::uint64_t generation = drill.generation();
+
+  cluster.restart("jobmanager-1");
+  for (const std::string& name : kTaskManagers) {
+    cluster.restart(name, {{"WEIR_FAULT", "recovery.between_commits=delay:2000"}});
+  }
+  cluster.wait_until("a recovery under way", [&] {
+    return !cluster.faults_hit("taskmanager-1").empty() ||
+           !cluster.faults_hit("taskmanager-2").empty();
+  });
+  cluster.restart("jobmanager-1");
+  drill.wait_for_commits_above(generation);
+  expect_recovery_of(drill, open);
+}
+
+// The first attempt's coordinators, before anything was written.
+class FirstAttemptTest : public ::testing::TestWithParam<Step> {};
+
+TEST_P(FirstAttemptTest, DiesAndIsRepeated) {
+  DrillOptions options;
+  for (const std::string& name : kTaskManagers) {
+    options.cluster.environment[name] = {{"WEIR_FAULT", GetParam().fault}};
+  }
+  ProcessedDrill drill(KafkaFixture::shared(), options);
+  MiniCluster& cluster = drill.cluster();
+  drill.start();
+  int deaths = 0;
+  cluster.wait_until("a death and then a checkpoint", [&] {
+    for (const std::string& name : kTaskManagers) {
+      if (cluster.running(name)) continue;
+      ++deaths;
+      cluster.restart(name);
+    }
+    return deaths > 0 && cluster.completed_checkpoints(drill.job()) > 1;
+  });
+  drill.expect_exact();
+  drill.expect_nothing_open_after_cancel();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Steps, FirstAttemptTest,
+    ::testing::Values(Step{"OffsetsResolvedNotReported", "coordinator.resolved_not_reported=kill"},
+                      Step{"RecoveredNotReported", "coordinator.recovered_not_reported=kill"},
+                      Step{"CoordinatorSnapshotNotAcknowledged",
+                           "coordinator.snapshot_before_ack=kill@6"}),
+    [](const auto& step) { return step.param.name; });
+
+}  // namespace
+}  // namespace weir::cluster_test
