@@ -35,6 +35,9 @@ endif()
 # Applied by weir_library, weir_program and weir_test (WeirTargets.cmake), so that generated code
 # is left alone.
 set(WEIR_WARNINGS -Wall -Wextra -Werror -Wnon-virtual-dtor -Woverloaded-virtual)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND WEIR_WARNINGS -Wno-maybe-uninitialized)  # g++ 12 reports empty std::functions, at -O2
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # What a designated initializer leaves out is meant to be zero.
   list(APPEND WEIR_WARNINGS -Wthread-safety -Wno-missing-designated-field-initializers)
