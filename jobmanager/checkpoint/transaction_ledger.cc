@@ -8,6 +8,8 @@ namespace weir {
 
 namespace {
 
+constexpr size_t kLostKept = 1000;
+
 bool carried_by_any(const pb::LedgerEntry& entry, const std::vector<CheckpointId>& checkpoints) {
   return std::any_of(checkpoints.begin(), checkpoints.end(), [&](CheckpointId checkpoint) {
     return checkpoint.value() >= entry.carried_first() &&
@@ -75,10 +77,20 @@ absl::Status TransactionLedger::record_by_hand(const std::string& sink_uid,
 }
 
 void TransactionLedger::retain(const std::vector<CheckpointId>& checkpoints) {
+  std::vector<std::pair<int64_t, Key>> lost;
   std::erase_if(entries_, [&](const auto& item) {
-    return item.second.state() != pb::LedgerEntry::PREPARED &&
-           !carried_by_any(item.second, checkpoints);
+    const pb::LedgerEntry& entry = item.second;
+    if (entry.state() == pb::LedgerEntry::PREPARED || carried_by_any(entry, checkpoints)) {
+      return false;
+    }
+    if (entry.state() != pb::LedgerEntry::LOST) return true;
+    lost.emplace_back(entry.changed_time_ms(), item.first);
+    return false;
   });
+  if (lost.size() <= kLostKept) return;
+  std::sort(lost.begin(), lost.end());
+  lost.resize(lost.size() - kLostKept);
+  for (const auto& [time_ms, key] : lost) entries_.erase(key);
 }
 
 void TransactionLedger::on_recovered(std::optional<CheckpointId> restored, int64_t now_ms) {

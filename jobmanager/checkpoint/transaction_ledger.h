@@ -33,7 +33,8 @@ class TransactionLedger {
                               pb::LedgerEntry::State state, const std::string& message,
                               int64_t now_ms);
 
-  // Forgets entries with a known outcome that none of these checkpoints and savepoints carries.
+  // Forgets entries with a known outcome that none of these checkpoints and savepoints carries. Of
+  // lost ones the youngest thousand are kept all the same: somebody will ask.
   void retain(const std::vector<CheckpointId>& checkpoints);
   // A recovery from `restored` (none: from nothing) has fenced everything that it doesn't carry:
   // what is PREPARED and was carried only later can't be committed any more.

@@ -84,5 +84,21 @@ TEST(TransactionLedgerTest, SurvivesItsStoredForm) {
   EXPECT_EQ(loaded.to_proto().format_version(), 1u);
 }
 
+TEST(TransactionLedgerTest, LossesAreKeptWhenTheirCheckpointIsGoneTheYoungestThousand) {
+  TransactionLedger ledger("j");
+  for (int i = 0; i < 1002; ++i) {
+    const std::string transaction = "t" + std::to_string(i);
+    ledger.add_checkpoint(manifest(1, {transaction}), 100);
+    ledger.record_outcome("out", transaction, pb::LedgerEntry::LOST, "gone", 200 + i);
+  }
+  ledger.retain({CheckpointId(1)});
+  EXPECT_TRUE(ledger.find("out", "t0"));
+  ledger.retain({CheckpointId(2)});
+  EXPECT_FALSE(ledger.find("out", "t0"));
+  EXPECT_FALSE(ledger.find("out", "t1"));
+  EXPECT_TRUE(ledger.find("out", "t2"));
+  EXPECT_TRUE(ledger.find("out", "t1001"));
+}
+
 }  // namespace
 }  // namespace weir

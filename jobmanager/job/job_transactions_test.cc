@@ -182,11 +182,11 @@ TEST_F(JobTransactionsTest, AcceptGoesOnAndTheLedgerKeepsTheLoss) {
   advance(seconds(1));
   TaskManager& b = add_taskmanager("b", 2);
   b.recovery_outcome = pb::LedgerEntry::LOST;
-  b.acknowledges = false;
   kill(a);
   const pb::JobDetails shown = details(*job);
   EXPECT_EQ(shown.status().state(), "RUNNING");
   EXPECT_EQ(shown.restored().checkpoint_id(), 1);
+  EXPECT_EQ(shown.recovery_point().checkpoint_id(), 2);  // the loss's own is gone
   EXPECT_EQ(ledger_state(*job, "t0-1"), pb::LedgerEntry::LOST);
 }
 
