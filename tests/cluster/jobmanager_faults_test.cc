@@ -8,7 +8,8 @@ namespace {
 
 const char kVictim[] = "jobmanager-1";
 
-class JobManagerFaultsTest : public ::testing::TestWithParam<KillRow> {};
+class JobManagerFaultsTest : public SharedKafkaTest,
+                             public ::testing::WithParamInterface<KillRow> {};
 
 TEST_P(JobManagerFaultsTest, LeavesTheOutputExact) {
   run_kill_row(KafkaFixture::shared(), GetParam());

@@ -95,7 +95,7 @@ void run_kill_row(KafkaFixture& kafka, const KillRow& row) {
               ::testing::AllOf(::testing::Ge(row.committed_by_recovery.min),
                                ::testing::Le(row.committed_by_recovery.max)));
   drill.expect_exact();
-  drill.expect_nothing_open_after_cancel();
+  drill.expect_exact_after_cancel();
 }
 
 }  // namespace weir::cluster_test

@@ -3,6 +3,8 @@
 // One row of the fault table: a process dies at a fault point while records flow through the main
 // job, what it has left in Kafka is looked at, it comes back, and the output is exact.
 
+#include <gtest/gtest.h>
+
 #include <optional>
 #include <ostream>
 #include <string>
@@ -32,6 +34,12 @@ constexpr CommittedByRecovery kEither{0, 2};  // a message was under way at the 
 // What Kafka shows of the victim's transactions (the JobManager's: of all) in the newest
 // generation.
 enum class AtKill { kNothing, kOpen, kCommitted };
+
+// Its tests share one Kafka, whose own tool has the last word.
+class SharedKafkaTest : public ::testing::Test {
+ public:
+  static void TearDownTestSuite() { expect_no_drill_left_anything_open(KafkaFixture::shared()); }
+};
 
 struct KillRow {
   std::string name;    // of the test

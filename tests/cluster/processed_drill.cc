@@ -16,6 +16,7 @@ namespace {
 
 namespace protocol = kafka::protocol;
 
+constexpr char kOutputName[] = "out";
 constexpr std::chrono::seconds kKafkaTimeout{5};
 constexpr std::chrono::seconds kOutputTimeout{90};
 
@@ -53,11 +54,15 @@ std::set<int> subtasks(const std::vector<SinkTransaction>& transactions) {
   return result;
 }
 
+void expect_no_drill_left_anything_open(KafkaFixture& kafka) {
+  EXPECT_EQ(kafka.open_transactions(kOutputName), std::vector<std::string>{});
+}
+
 ProcessedDrill::ProcessedDrill(KafkaFixture& kafka, DrillOptions options)
     : kafka_(kafka),
       options_(std::move(options)),
       input_(kafka.create_topic("in", options_.partitions)),
-      output_(kafka.create_topic("out", options_.partitions)),
+      output_(kafka.create_topic(kOutputName, options_.partitions)),
       prefix_(output_),
       cluster_(std::make_unique<MiniCluster>(drill_cluster(options_.cluster))) {}
 
@@ -196,10 +201,15 @@ void ProcessedDrill::expect_exact() {
   EXPECT_EQ(output_difference(), "");
 }
 
-void ProcessedDrill::expect_nothing_open_after_cancel() {
+void ProcessedDrill::expect_exact_after_cancel() {
   const CommandResult cancel = cluster_->weir({"cancel", job_});
   EXPECT_EQ(cancel.exit_code, 0) << cancel.errors;
-  expect_nothing_open();
+  EXPECT_EQ(output_difference(), "");
+}
+
+void ProcessedDrill::expect_nothing_open_after_cancel() {
+  expect_exact_after_cancel();
+  EXPECT_EQ(kafka_.open_transactions(prefix_), std::vector<std::string>{});
 }
 
 void ProcessedDrill::expect_nothing_open() {

@@ -8,7 +8,8 @@ namespace {
 
 const char kVictim[] = "taskmanager-1";
 
-class TaskManagerFaultsTest : public ::testing::TestWithParam<KillRow> {};
+class TaskManagerFaultsTest : public SharedKafkaTest,
+                              public ::testing::WithParamInterface<KillRow> {};
 
 TEST_P(TaskManagerFaultsTest, LeavesTheOutputExact) {
   run_kill_row(KafkaFixture::shared(), GetParam());
@@ -21,8 +22,8 @@ const KillRow kRows[] = {
      .at_kill = AtKill::kNothing},
     {.name = "BeforeTheFirstCheckpoint",
      .victim = kVictim,
-     .faults = "sink.record_produced=kill@800",
-     .checkpoint_interval = "3s"},
+     .faults = "sink.record_produced=kill@300",
+     .checkpoint_interval = "2s"},
     // The other one acknowledges meanwhile.
     {.name = "WhileBarriersTravel",
      .victim = kVictim,
