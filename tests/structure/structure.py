@@ -20,7 +20,9 @@ CONFINED = [
 ]
 
 # Folders whose code is a protocol; each explains it in a README.md.
-PROTOCOL_FOLDERS = ["proto"]
+PROTOCOL_FOLDERS = ["proto", "connectors/kafka/protocol", "connectors/kafka/sink", "jobmanager",
+                    "jobmanager/checkpoint", "jobmanager/recover", "jobmanager/rest", "taskmanager",
+                    "tests/simulation"]
 
 MOST_LINES = 700
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
