@@ -239,6 +239,11 @@ int run(std::vector<std::string> words) {
   add_job_verbs(app, args, action);
   add_verify_verb(app, args, action);
 
+  if (!words.empty() && !words[0].empty() && words[0][0] != '-' &&
+      app.get_subcommand_no_throw(words[0]) == nullptr) {
+    fmt::print(stderr, "error: weir has no verb '{}': see `weir --help`\n", words[0]);
+    return EXIT_FAILURE;
+  }
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
     app.parse(words);
