@@ -239,8 +239,8 @@ int run(std::vector<std::string> words) {
   add_job_verbs(app, args, action);
   add_verify_verb(app, args, action);
 
-  if (!words.empty() && !words[0].empty() && words[0][0] != '-' &&
-      app.get_subcommand_no_throw(words[0]) == nullptr) {
+  const auto is_wanted = [&words](CLI::App* verb) { return verb->get_name() == words[0]; };
+  if (!words.empty() && words[0].rfind('-', 0) != 0 && app.get_subcommands(is_wanted).empty()) {
     fmt::print(stderr, "error: weir has no verb '{}': see `weir --help`\n", words[0]);
     return EXIT_FAILURE;
   }
