@@ -42,7 +42,7 @@ Properties producer_properties(const KafkaSinkOptions& options) {
       {"linger.ms", "5"},
       {"batch.size", "1000000"},
       {"batch.num.messages", "10000"},
-      {"queue.buffering.max.messages", "500000"},
+      {"queue.buffering.max.messages", "100000"},
       {"queue.buffering.max.kbytes", "131072"},
       {"partitioner", "murmur2_random"},
       {"client.id", "weir"},

@@ -47,11 +47,12 @@ constexpr std::int64_t kQueuedRecordBytes = 320;
 
 Properties consumer_properties(const KafkaSourceOptions& options) {
   const std::int64_t budget = options.fetch_memory_bytes;
+  // One half is for what is queued, the other for the fetch that may arrive when that is full.
+  // Large records cost little beyond their bytes.
   const std::int64_t queued_records =
-      std::clamp<std::int64_t>(budget / kQueuedRecordBytes, 1000, 10'000'000);
-  // Large records cost little beyond their bytes; one more fetch may arrive when this is reached.
-  const std::int64_t queued_kbytes = std::clamp<std::int64_t>(budget * 6 / 10 / 1024, 1, 2'097'151);
-  const std::int64_t fetch_bytes = std::clamp<std::int64_t>(budget / 40, 64 << 10, 8'000'000);
+      std::clamp<std::int64_t>(budget / 2 / kQueuedRecordBytes, 1000, 10'000'000);
+  const std::int64_t queued_kbytes = std::clamp<std::int64_t>(budget * 3 / 10 / 1024, 1, 2'097'151);
+  const std::int64_t fetch_bytes = std::clamp<std::int64_t>(budget / 16, 64 << 10, 8'000'000);
   Properties properties = {
       {"client.id", "weir"},
       {"queued.min.messages", std::to_string(queued_records)},

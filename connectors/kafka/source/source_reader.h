@@ -44,6 +44,7 @@ class KafkaSourceReader final : public SourceReaderCore {
   using Positions = std::vector<PartitionSplit>;
 
   void drop_batch();
+  void fetch_more();
   void fetch(std::chrono::milliseconds wait);
   void take(const rd_kafka_message_t& message);
   void take_error(const rd_kafka_message_t& message);
@@ -74,6 +75,7 @@ class KafkaSourceReader final : public SourceReaderCore {
   std::int64_t commits_failed_ = 0;
   IoCounts counts_;
   std::chrono::steady_clock::time_point next_gauges_;
+  std::chrono::steady_clock::time_point next_fetch_more_;
 };
 
 }  // namespace weir::kafka
