@@ -195,9 +195,16 @@ void ProcessedDrill::expect_exact() {
   stop_input();
   const std::size_t records = kafka_.read_uncommitted(input_).size();
   ASSERT_GT(records, 0U);
-  cluster_->wait_until(
-      "all of the output", [&] { return kafka_.read_committed(output_).size() >= records; },
-      kOutputTimeout);
+  try {
+    cluster_->wait_until(
+        "all of the output", [&] { return kafka_.read_committed(output_).size() >= records; },
+        kOutputTimeout);
+  } catch (const std::exception& error) {
+    ADD_FAILURE() << ::testing::PrintToString(kafka_.open_transactions(prefix_)) << " are open, of "
+                  << records << " records " << kafka_.read_committed(output_).size()
+                  << " are visible and " << kafka_.read_uncommitted(output_).size() << " written; "
+                  << error.what();
+  }
   EXPECT_EQ(output_difference(), "");
 }
 
