@@ -36,7 +36,7 @@ def _weir(stage):
                 for subtask in stage.rest(f"/v1/jobs/{job}/vertices/{vertex['id']}")["subtasks"]}
         if len(used) != 1:
             raise SystemExit(f"bench/run: the job runs on {used}, not on one TaskManager")
-        return stage.taskmanager_pid(used.pop())
+        return int(used.pop().split(":")[1].split("-")[0])  # host:pid-suffix
 
     result = _kill_while_running(stage, lambda s, t: stage.run_job(s, t, "1s", 2),
                                  pid_of_the_busy_one)
