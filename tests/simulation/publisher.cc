@@ -24,7 +24,7 @@ void Publisher::enqueue(Work work) {
 void Publisher::next() {
   busy_ = !queue_.empty();
   if (!busy_) return;
-  later([this, work = std::move(queue_.front())] { work(); });
+  later([work = std::move(queue_.front())] { work(); });
   queue_.pop_front();
 }
 
