@@ -94,7 +94,7 @@ class Cluster:
             "rest": {"address": "127.0.0.1", "bind-address": "127.0.0.1", "port": REST_PORT},
             "web": {"upload": {"dir": f"{self._folder}/upload"}},
             "io": {"tmp": {"dirs": f"{self._folder}/tmp"}},
-            "restart-strategy": {"type": "fixed-delay", "fixed-delay": {"attempts": 100, "delay": "1 s"}},
+            "restart-strategy": {"type": "fixed-delay", "fixed-delay": {"attempts": 100, "delay": "0 s"}},
             **({"heartbeat": heartbeat} if heartbeat else {})}
         for name in ("conf", "upload", "tmp", "log"):
             os.makedirs(os.path.join(self._folder, name))

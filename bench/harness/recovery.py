@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
 from harness import flink
@@ -26,7 +27,7 @@ def measure(stage, args):
 
 
 def _weir(stage):
-    stage.start_cluster(taskmanagers=2, slots=2,
+    stage.start_cluster(taskmanagers=1, slots=2,
                         **{"restart-strategy.type": "fixed-delay",
                            "restart-strategy.fixed-delay.attempts": 100,
                            "restart-strategy.fixed-delay.delay": "0 s"})
@@ -35,11 +36,15 @@ def _weir(stage):
         used = {subtask["taskmanager-id"] for vertex in stage.rest(f"/v1/jobs/{job}")["vertices"]
                 for subtask in stage.rest(f"/v1/jobs/{job}/vertices/{vertex['id']}")["subtasks"]}
         if len(used) != 1:
-            raise SystemExit(f"bench/run: the job runs on {used}, not on one TaskManager")
+            sys.exit(f"bench/run: the job runs on {used}, not on one TaskManager")
         return int(used.pop().split(":")[1].split("-")[0])  # host:pid-suffix
 
-    result = _kill_while_running(stage, lambda s, t: stage.run_job(s, t, "1s", 2),
-                                 pid_of_the_busy_one)
+    def run_job(source, target):
+        job = stage.run_job(source, target, "1s", 2)
+        stage.add_taskmanager()  # stands by
+        return job
+
+    result = _kill_while_running(stage, run_job, pid_of_the_busy_one)
     stage.stop_cluster()
     return result
 
@@ -64,7 +69,7 @@ def _kill_while_running(stage, run_job, pid_of_the_busy_one):
     fill.wait()
     lines = [[int(word) for word in line.split()] for line in arrivals.stdout]
     if arrivals.wait() != 0:
-        raise SystemExit("bench/run: the output stayed incomplete")
+        sys.exit("bench/run: the output stayed incomplete")
     stage.verify(source, target)
     # A record made after the kill can only have been written by the new attempt.
     seen_ms = next(time_ms for time_ms, created_ms in lines if created_ms > killed_ms)

@@ -100,6 +100,9 @@ class Stage:
         self._deploy("cluster", "start", "--taskmanagers", str(taskmanagers), "--slots", str(slots),
                      *[f"-D{key}={value}" for key, value in configuration.items()])
 
+    def add_taskmanager(self):
+        self._deploy("cluster", "add", "taskmanager")
+
     def stop_cluster(self):
         self._deploy("cluster", "stop")
         shutil.rmtree(os.path.join(self.folder, "cluster"), ignore_errors=True)

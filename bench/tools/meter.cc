@@ -105,9 +105,13 @@ void read_all(const CommandLine& args, Visit visit) {
   std::vector<rd_kafka_message_t*> batch(1024);
   auto give_up = Clock::now() + patience;
   for (std::int64_t seen = 0; seen < records;) {
-    const ssize_t count = rd_kafka_consume_batch_queue(queue, 100, batch.data(), batch.size());
+    // With a wait librdkafka returns only when the batch is full or the wait is over.
+    ssize_t count = rd_kafka_consume_batch_queue(queue, 100, batch.data(), 1);
     const std::int64_t now_ms = wall_clock_ms();
-    if (count > 0) give_up = Clock::now() + patience;
+    if (count > 0) {
+      give_up = Clock::now() + patience;
+      count += rd_kafka_consume_batch_queue(queue, 0, batch.data() + 1, batch.size() - 1);
+    }
     if (Clock::now() > give_up) fail("only " + std::to_string(seen) + " records became visible");
     for (ssize_t i = 0; i < count; ++i) {
       if (batch[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
