@@ -40,6 +40,7 @@ struct Registry {
   std::multimap<std::string, Fault> faults WEIR_GUARDED_BY(mutex);
   std::map<std::string, uint64_t> hits WEIR_GUARDED_BY(mutex);
   std::string log_path WEIR_GUARDED_BY(mutex);
+  std::string armed_by WEIR_GUARDED_BY(mutex);  // empty once that file was seen
 };
 
 Registry& registry() {
@@ -48,9 +49,9 @@ Registry& registry() {
 }
 
 absl::Status malformed(std::string_view item, std::string_view why) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("WEIR_FAULT: '", std::string(item), "': ", std::string(why),
-                   "; expected name=kill|stop|delay:MS|error[:TEXT], then @N for the n-th hit"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "WEIR_FAULT: '", std::string(item), "': ", std::string(why),
+      "; expected name=kill[:MS]|stop|delay:MS|error[:TEXT], then @N for the n-th hit"));
 }
 
 absl::StatusOr<std::pair<std::string, Fault>> parse_item(const std::string& item) {
@@ -69,16 +70,17 @@ absl::StatusOr<std::pair<std::string, Fault>> parse_item(const std::string& item
   const size_t colon = action.find(':');
   if (colon != std::string::npos) argument = action.substr(colon + 1);
   action = action.substr(0, colon);
-  if (action == "delay") {
-    fault.action = Action::kDelay;
-    if (!absl::SimpleAtoi(argument, &fault.delay_ms) || fault.delay_ms < 0) {
-      return malformed(item, "delay needs milliseconds");
+  if (action == "delay" || action == "kill") {
+    fault.action = action == "kill" ? Action::kKill : Action::kDelay;
+    const bool needed = action == "delay" || colon != std::string::npos;
+    if (needed && (!absl::SimpleAtoi(argument, &fault.delay_ms) || fault.delay_ms < 0)) {
+      return malformed(item, absl::StrCat(action, " takes milliseconds"));
     }
   } else if (action == "error") {
     fault.action = Action::kError;
     fault.error = argument;
-  } else if (action == "kill" || action == "stop") {
-    fault.action = action == "kill" ? Action::kKill : Action::kStop;
+  } else if (action == "stop") {
+    fault.action = Action::kStop;
     if (colon != std::string::npos) return malformed(item, "the action takes no argument");
   } else {
     return malformed(item, absl::StrCat("no action '", action, "'"));
@@ -103,6 +105,10 @@ std::optional<Fault> take_fault(const std::string& name) {
   Registry& all = registry();
   std::optional<Fault> due;
   MutexLock lock(all.mutex);
+  if (!all.armed_by.empty()) {
+    if (::access(all.armed_by.c_str(), F_OK) != 0) return std::nullopt;
+    all.armed_by.clear();
+  }
   const uint64_t hit = ++all.hits[name];
   const auto [begin, end] = all.faults.equal_range(name);
   for (auto fault = begin; fault != end; ++fault) {
@@ -120,6 +126,7 @@ absl::Status act(const std::string& name) {
   if (!fault) return absl::OkStatus();
   switch (fault->action) {
     case Action::kKill:
+      std::this_thread::sleep_for(std::chrono::milliseconds(fault->delay_ms));
       ::kill(::getpid(), SIGKILL);
       ::pause();
       break;
@@ -164,8 +171,12 @@ bool register_name(const char* name) {
 absl::Status fault_points_init() {
   const char* spec = std::getenv("WEIR_FAULT");
   if (spec == nullptr) return absl::OkStatus();
-  const char* log_path = std::getenv("WEIR_FAULT_LOG");
-  WEIR_RETURN_IF_ERROR(fault_points_configure(spec, log_path == nullptr ? "" : log_path));
+  const auto path = [](const char* variable) {
+    const char* value = std::getenv(variable);
+    return std::string_view(value == nullptr ? "" : value);
+  };
+  WEIR_RETURN_IF_ERROR(
+      fault_points_configure(spec, path("WEIR_FAULT_LOG"), path("WEIR_FAULT_ARMED_BY")));
   const std::vector<std::string> known = fault_point_names();
   Registry& all = registry();
   MutexLock lock(all.mutex);
@@ -178,7 +189,8 @@ absl::Status fault_points_init() {
   return absl::OkStatus();
 }
 
-absl::Status fault_points_configure(std::string_view spec, std::string_view log_path) {
+absl::Status fault_points_configure(std::string_view spec, std::string_view log_path,
+                                    std::string_view armed_by) {
   std::multimap<std::string, Fault> faults;
   const std::vector<std::string> items =
       absl::StrSplit(absl::string_view(spec.data(), spec.size()), ',', absl::SkipEmpty());
@@ -191,6 +203,7 @@ absl::Status fault_points_configure(std::string_view spec, std::string_view log_
   all.faults = std::move(faults);
   all.hits.clear();
   all.log_path = std::string(log_path);
+  all.armed_by = std::string(armed_by);
   fault_point_internal::enabled.store(!all.faults.empty());
   return absl::OkStatus();
 }

@@ -6,11 +6,13 @@
 //   WEIR_RETURN_IF_ERROR(WEIR_FAULT_POINT_STATUS("checkpoint_storage.before_fsync"));
 //
 // Off unless the environment says WEIR_FAULT=name=action[:argument][@n][,…]
-//   kill          SIGKILL to itself        delay:MS      sleeps
-//   stop          SIGSTOP to itself        error[:TEXT]  WEIR_FAULT_POINT_STATUS returns a status
-// at the n-th hit (default the first), once. Before it acts the line `fault point NAME hit N
-// action` is written to stderr and, with WEIR_FAULT_LOG=path, appended to that file and fsynced.
-// Off, a fault point costs one relaxed load.
+//   kill[:MS]     SIGKILL to itself, after a sleep     delay:MS      sleeps
+//   stop          SIGSTOP to itself                    error[:TEXT]  WEIR_FAULT_POINT_STATUS
+//                                                                    returns a status
+// at the n-th hit (default the first), once. With WEIR_FAULT_ARMED_BY=path hits count only from
+// when that file exists. Before it acts the line `fault point NAME hit N action` is written to
+// stderr and, with WEIR_FAULT_LOG=path, appended to that file and fsynced. Off, a fault point costs
+// one relaxed load.
 
 #include <algorithm>
 #include <atomic>
@@ -23,13 +25,14 @@
 
 namespace weir {
 
-// Reads WEIR_FAULT; main calls it first and ends with the message if it isn't OK. A name that no
-// loaded code has yet is only warned about, with the nearest name: a connector loaded later may
+// Reads the environment; main calls it first and ends with the message if it isn't OK. A name that
+// no loaded code has yet is only warned about, with the nearest name: a connector loaded later may
 // bring it.
 absl::Status fault_points_init();
 
 // The same from text, for tests. An empty `spec` turns all off and forgets the counts.
-absl::Status fault_points_configure(std::string_view spec, std::string_view log_path);
+absl::Status fault_points_configure(std::string_view spec, std::string_view log_path,
+                                    std::string_view armed_by = "");
 
 // Every name compiled into what is loaded, sorted.
 std::vector<std::string> fault_point_names();

@@ -120,6 +120,23 @@ TEST_F(FaultPointTest, APlainPointCanNotReturnAnError) {
   EXPECT_EQ(WTERMSIG(status), SIGABRT);
 }
 
+TEST_F(FaultPointTest, AKillMayWaitFirst) {
+  const auto begin = std::chrono::steady_clock::now();
+  const int status = wait_status_of("test.plain=kill:30", pass_plain_point);
+  EXPECT_EQ(WTERMSIG(status), SIGKILL);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(30));
+}
+
+TEST_F(FaultPointTest, HitsCountFromWhenTheArmingFileExists) {
+  const std::string armed_by = log_path_ + ".armed";
+  ASSERT_THAT(fault_points_configure("test.status=error@2", "", armed_by), IsOk());
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(pass_status_point(), IsOk());
+  std::ofstream(armed_by).flush();
+  EXPECT_THAT(pass_status_point(), IsOk());
+  EXPECT_FALSE(pass_status_point().ok());
+  std::filesystem::remove(armed_by);
+}
+
 TEST_F(FaultPointTest, AMalformedSpecIsRefusedWithTheItem) {
   for (const char* spec :
        {"test.plain", "=kill", "test.plain=explode", "test.plain=kill@0", "test.plain=kill@x",
