@@ -243,6 +243,10 @@ absl::Status Dispatcher::on_taskmanager_message(uint64_t session, pb::FromTaskMa
         (void)accept_for(metrics.task().job_id(),
                          [metrics](JobController& controller) { controller.on_metrics(metrics); });
       }
+      for (const pb::CoordinatorMetrics& metrics : message.heartbeat().coordinators()) {
+        (void)accept_for(metrics.coordinator().job_id(),
+                         [metrics](JobController& controller) { controller.on_metrics(metrics); });
+      }
       return;
     }
     const std::string job_id = job_of(message);

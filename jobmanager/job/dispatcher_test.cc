@@ -224,6 +224,26 @@ TEST_F(DispatcherTest, ATasksLastFiguresShowWhenItsInputHasEnded) {
   EXPECT_EQ(details(*job).vertices(0).records_in(), 100u);
 }
 
+TEST_F(DispatcherTest, WhatCoordinatorsMeasureShowsAtTheirVertexUntilTheNextAttempt) {
+  TaskManager& a = add_taskmanager("a", 2);
+  const auto job = submit(graph());
+  pb::FromTaskManager message;
+  pb::CoordinatorMetrics* metrics = message.mutable_heartbeat()->add_coordinators();
+  metrics->mutable_coordinator()->set_job_id(*job);
+  metrics->mutable_coordinator()->set_uid("lines");
+  (*metrics->mutable_gauges())["lines.partitionDiscoveryFailed"] = 1;
+  send(a, message);
+  run();
+  const auto gauges = details(*job).vertices(0).coordinator_gauges();
+  ASSERT_EQ(gauges.size(), 1u);
+  EXPECT_EQ(gauges.at("lines.partitionDiscoveryFailed"), 1);
+  task_state(a, a.tasks.front().task(), pb::TaskStateChanged::FAILED, "boom");
+  run();
+  send(a, message);
+  run();
+  EXPECT_TRUE(details(*job).vertices(0).coordinator_gauges().empty());
+}
+
 TEST_F(DispatcherTest, TaskManagersAreAskedForFiguresEverySecond) {
   TaskManager& a = add_taskmanager("a", 2);
   ASSERT_FALSE(a.seen.empty());

@@ -108,6 +108,7 @@ void JobController::execute(const AttemptDecision& decision) {
             slots_.clear();
             task_states_.clear();
             metrics_.clear();
+            coordinator_metrics_.clear();
             attempt_start_ms_ = wall_ms();
             environment_.mailbox.cancel_timer(restart_timer_);
             environment_.mailbox.cancel_timer(release_timer_);

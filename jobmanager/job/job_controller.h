@@ -64,6 +64,7 @@ class JobController {
   // Everything else that a TaskManager says about this job.
   void on_message(const std::string& taskmanager, const pb::FromTaskManager& message);
   void on_metrics(const pb::TaskMetrics& metrics);
+  void on_metrics(const pb::CoordinatorMetrics& metrics);
 
   // Of clients.
   void cancel(Reply<pb::CancelJobResponse> reply);
@@ -154,6 +155,7 @@ class JobController {
   std::vector<std::string> resources_;
   std::map<TaskIndex, pb::TaskStateChanged::State> task_states_;
   std::map<TaskIndex, pb::TaskMetrics> metrics_;
+  std::map<std::string, pb::CoordinatorMetrics> coordinator_metrics_;  // by uid
   int64_t attempt_start_ms_ = 0;
   Mailbox::TimerId restart_timer_ = 0;
   Mailbox::TimerId release_timer_ = 0;

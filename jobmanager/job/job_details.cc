@@ -127,6 +127,12 @@ pb::JobDetails JobController::details() const {
     copy_figures(metrics->second, *subtask);
     add_figures(*subtask, *vertex);
   }
+  for (const auto& [uid, metrics] : coordinator_metrics_) {
+    const int32_t vertex = plan_.vertex_of(uid);
+    if (vertex < 0) continue;
+    details.mutable_vertices(vertex)->mutable_coordinator_gauges()->insert(metrics.gauges().begin(),
+                                                                           metrics.gauges().end());
+  }
   *details.mutable_checkpoint_counts() = counts_;
   for (auto entry = history_.rbegin(); entry != history_.rend(); ++entry) {
     *details.add_checkpoints() = entry->status;

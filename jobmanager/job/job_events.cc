@@ -119,4 +119,9 @@ void JobController::on_metrics(const pb::TaskMetrics& metrics) {
   metrics_[{metrics.task().vertex(), metrics.task().subtask()}] = metrics;
 }
 
+void JobController::on_metrics(const pb::CoordinatorMetrics& metrics) {
+  if (Attempt(metrics.coordinator().attempt()) != machine_.attempt()) return;
+  coordinator_metrics_[metrics.coordinator().uid()] = metrics;
+}
+
 }  // namespace weir

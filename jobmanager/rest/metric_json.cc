@@ -95,6 +95,12 @@ Metrics vertex_metrics(const pb::VertexDetails& vertex) {
   return metrics;
 }
 
+Metrics coordinator_metrics(const pb::VertexDetails& vertex) {
+  Metrics metrics;
+  for (const auto& [name, value] : vertex.coordinator_gauges()) metrics[name] = absl::StrCat(value);
+  return metrics;
+}
+
 Metrics jobmanager_metrics(const std::vector<pb::JobDetails>& jobs,
                            const std::vector<TaskManagerInfo>& taskmanagers) {
   int64_t slots = 0;

@@ -18,6 +18,8 @@ Metrics job_metrics(const pb::JobDetails& job, int64_t now_ms);
 Metrics subtask_metrics(const pb::SubtaskDetails& subtask);
 // "<subtask>.<name>" of all subtasks.
 Metrics vertex_metrics(const pb::VertexDetails& vertex);
+// GET /jobs/:id/vertices/:v/jm-operator-metrics: of the coordinators of its sources and sinks.
+Metrics coordinator_metrics(const pb::VertexDetails& vertex);
 Metrics jobmanager_metrics(const std::vector<pb::JobDetails>& jobs,
                            const std::vector<TaskManagerInfo>& taskmanagers);
 

@@ -204,6 +204,10 @@ void RestApi::add_vertex_routes() {
   add("/metrics", [](const auto&, const auto& vertex, const Request& request, const auto&) {
     return metrics_body(vertex_metrics(vertex), query_of(request, "get"));
   });
+  add("/jm-operator-metrics",
+      [](const auto&, const auto& vertex, const Request& request, const auto&) {
+        return metrics_body(coordinator_metrics(vertex), query_of(request, "get"));
+      });
   add("/subtasks/metrics",
       [](const auto&, const auto& vertex, const Request& request, const auto&) {
         return aggregated_metrics_body(vertex, query_of(request, "get"), query_of(request, "agg"));

@@ -260,6 +260,14 @@ TEST(MetricJson, AggregatesOverSubtasks) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("median")));
 }
 
+TEST(MetricJson, ShowsWhatCoordinatorsMeasure) {
+  pb::VertexDetails vertex;
+  EXPECT_EQ(metrics_body(coordinator_metrics(vertex), ""), Json::array());
+  (*vertex.mutable_coordinator_gauges())["lines.partitionDiscoveryFailed"] = 1;
+  EXPECT_EQ(metrics_body(coordinator_metrics(vertex), "lines.partitionDiscoveryFailed"),
+            Json::parse(R"([{"id":"lines.partitionDiscoveryFailed","value":"1"}])"));
+}
+
 TEST(StatisticsJson, InterpolatesAsFlinkDoes) {
   const Json two = aggregate({4897, 3830});
   EXPECT_EQ(two["median"], 4363);

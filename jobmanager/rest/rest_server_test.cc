@@ -149,6 +149,7 @@ TEST_F(RestServerTest, AnswersEveryPathWithAndWithoutTheVersion) {
                                   vertex,
                                   vertex + "/taskmanagers",
                                   vertex + "/metrics",
+                                  vertex + "/jm-operator-metrics",
                                   vertex + "/subtasks/metrics",
                                   vertex + "/subtasks/0",
                                   vertex + "/subtasks/1/metrics"}) {

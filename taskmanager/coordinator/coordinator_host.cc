@@ -141,6 +141,13 @@ void CoordinatorHost::fail(const Failure& failure) {
   options_.sender->send(std::move(message));
 }
 
+pb::CoordinatorMetrics CoordinatorHost::metrics() const {
+  pb::CoordinatorMetrics metrics;
+  *metrics.mutable_coordinator() = id();
+  for (const auto& [name, value] : gauges_.snapshot()) (*metrics.mutable_gauges())[name] = value;
+  return metrics;
+}
+
 pb::CoordinatorId CoordinatorHost::id() const {
   pb::CoordinatorId id;
   id.set_job_id(options_.spec.attempt.job_id);

@@ -14,6 +14,7 @@ namespace weir {
 
 namespace pb {
 class CoordinatorId;
+class CoordinatorMetrics;
 class FromTaskManager;
 }  // namespace pb
 
@@ -52,6 +53,7 @@ class CoordinatorHost {
   void cancel();
 
   const CoordinatorSpec& spec() const { return options_.spec; }
+  pb::CoordinatorMetrics metrics() const;
 
  private:
   enum class State { kValidating, kValidated, kResolved, kRecovered, kStarted, kFailed, kEnded };

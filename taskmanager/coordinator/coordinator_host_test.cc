@@ -55,6 +55,7 @@ class LoggingSourceCoordinator final : public SourceCoordinator {
     calls_->add(call);
   }
   void start() override {
+    context_->set_gauge("unassignedSplits", 3);
     context_->assign_splits(1, {{"lines-0", "5"}});
     context_->signal_no_more_splits(1);
   }
@@ -213,6 +214,20 @@ TEST_F(CoordinatorHostTest, AStartedSourceAssignsTicksAndTakesPartInCheckpoints)
   host_->on_source_event(event);
   EXPECT_TRUE(calls_->wait_for("event 1 hello"));
   EXPECT_TRUE(calls_->wait_for("tick"));
+}
+
+TEST_F(CoordinatorHostTest, WhatACoordinatorMeasuresIsInItsMetrics) {
+  deploy("lines");
+  EXPECT_TRUE(host_->metrics().gauges().empty());
+  pb::RecoverCoordinator request;
+  request.set_has_state(true);
+  host_->recover(request);
+  host_->start();
+  ASSERT_TRUE(sent(&pb::FromTaskManager::has_source_event));
+  const pb::CoordinatorMetrics metrics = host_->metrics();
+  EXPECT_EQ(metrics.coordinator().uid(), "lines");
+  EXPECT_EQ(metrics.coordinator().attempt(), 2);
+  EXPECT_EQ(metrics.gauges().at("lines.unassignedSplits"), 3);
 }
 
 TEST_F(CoordinatorHostTest, ASinkNamesItsResourcesAndReportsEachRecoveredCommittable) {

@@ -9,7 +9,7 @@
 
 namespace weir {
 
-// The latest values of a task's gauges by "<uid>.<name>". Thread-safe.
+// The latest values of a task's or coordinator's gauges by "<uid>.<name>". Thread-safe.
 class Gauges {
  public:
   void set(std::string_view uid, std::string_view name, int64_t value) {

@@ -310,8 +310,12 @@ void TaskExecutor::on_part_ended(const AttemptKey& key) {
 
 void TaskExecutor::add_metrics(pb::HeartbeatFromTaskManager& heartbeat) const {
   for (const auto& [key, parts] : attempts_) {
-    for (const auto& [id, deployed] : parts.tasks)
+    for (const auto& [id, deployed] : parts.tasks) {
       *heartbeat.add_tasks() = deployed.task->metrics();
+    }
+    for (const auto& [uid, host] : parts.coordinators) {
+      *heartbeat.add_coordinators() = host->metrics();
+    }
   }
 }
 
