@@ -90,6 +90,11 @@ absl::Status show_status(JobManagerClient& client, const ClientOptions& options,
   const pb::CheckpointCounts& counts = job.checkpoint_counts();
   fmt::print("\ncheckpoints: {} completed, {} failed, {} in progress\n", counts.completed(),
              counts.failed(), counts.in_progress());
+  if (job.transaction_oldest_prepared_age_ms() > 0) {
+    fmt::print("\ntransactions: the oldest has waited {} for its commit, of at most {}\n",
+               show_duration(job.transaction_oldest_prepared_age_ms()),
+               show_duration(job.transaction_timeout_ms()));
+  }
   if (!job.checkpoints().empty()) {
     rows = {{"ID", "STATE", "TRIGGERED", "DURATION", "SIZE", ""}};
     for (const pb::CheckpointStatus& checkpoint : job.checkpoints()) {

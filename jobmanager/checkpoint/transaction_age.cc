@@ -19,6 +19,12 @@ std::string time_of_day(int64_t wall_ms) {
                           absl::UTCTimeZone());
 }
 
+std::string name_of(const OldestPrepared& oldest) {
+  if (oldest.transaction.empty()) return "what no completed checkpoint carries yet";
+  return absl::StrCat("transaction ", oldest.transaction, " of sink '", oldest.sink_uid,
+                      "', checkpoint ", oldest.checkpoint);
+}
+
 }  // namespace
 
 void TransactionAge::set_timeout(const std::string& sink_uid, milliseconds timeout) {
@@ -37,15 +43,18 @@ std::optional<milliseconds> TransactionAge::timeout() const {
   return smallest;
 }
 
-TransactionAge::Verdict TransactionAge::check(std::optional<int64_t> oldest_prepared_ms,
+TransactionAge::Verdict TransactionAge::check(const std::optional<OldestPrepared>& oldest,
                                               bool may_checkpoint, int64_t now_ms) {
-  const auto limit = timeout();
-  if (!limit || !oldest_prepared_ms || now_ms - *oldest_prepared_ms < limit->count() / 2) return {};
   Verdict verdict;
-  // Without figures that change, so that it is said once.
+  const auto limit = timeout();
+  const bool danger = limit && oldest && now_ms - oldest->since_ms >= limit->count() / 2;
+  verdict.begins = danger && !in_danger_;
+  verdict.ends = !danger && in_danger_;
+  in_danger_ = danger;
+  if (!danger) return verdict;
   verdict.warning = absl::StrCat(
-      "a transaction prepared at ", time_of_day(*oldest_prepared_ms),
-      " isn't committed yet and runs out at ", time_of_day(*oldest_prepared_ms + limit->count()),
+      name_of(*oldest), ", prepared at ", time_of_day(oldest->since_ms),
+      ", isn't committed and will be lost at ", time_of_day(oldest->since_ms + limit->count()),
       " (transaction timeout ", limit->count(),
       " ms): see that checkpoints complete and that the sink's brokers answer");
   // Again only after a while: what one checkpoint didn't help, the next hardly will.

@@ -136,13 +136,13 @@ size_t TransactionLedger::open_of(CheckpointId checkpoint) const {
   }));
 }
 
-std::optional<int64_t> TransactionLedger::oldest_prepared_time_ms() const {
-  std::optional<int64_t> oldest;
+std::optional<pb::LedgerEntry> TransactionLedger::oldest_prepared() const {
+  const pb::LedgerEntry* oldest = nullptr;
   for (const auto& [key, entry] : entries_) {
     if (entry.state() != pb::LedgerEntry::PREPARED) continue;
-    if (!oldest || entry.changed_time_ms() < *oldest) oldest = entry.changed_time_ms();
+    if (oldest == nullptr || entry.changed_time_ms() < oldest->changed_time_ms()) oldest = &entry;
   }
-  return oldest;
+  return oldest == nullptr ? std::nullopt : std::optional(*oldest);
 }
 
 void TransactionLedger::raise_generation(Generation generation) {

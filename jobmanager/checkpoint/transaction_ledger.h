@@ -47,8 +47,8 @@ class TransactionLedger {
   bool known_committed(const std::string& sink_uid, const std::string& transaction) const;
   // Transactions that `checkpoint` carries and whose outcome isn't known.
   size_t open_of(CheckpointId checkpoint) const;
-  // Of the PREPARED ones; none if there is none.
-  std::optional<int64_t> oldest_prepared_time_ms() const;
+  // Of the PREPARED ones.
+  std::optional<pb::LedgerEntry> oldest_prepared() const;
 
   void raise_generation(Generation generation);
   Generation generation_max() const { return generation_max_; }

@@ -23,11 +23,11 @@ TEST(TransactionLedgerTest, CommittablesOfACheckpointArePreparedUntilTheirOutcom
   ledger.add_checkpoint(manifest(1, {"a"}), 100);
   EXPECT_FALSE(ledger.known_committed("out", "a"));
   EXPECT_EQ(ledger.open_of(CheckpointId(1)), 1u);
-  EXPECT_EQ(ledger.oldest_prepared_time_ms(), 100);
+  EXPECT_EQ(ledger.oldest_prepared()->changed_time_ms(), 100);
   EXPECT_TRUE(ledger.record_outcome("out", "a", pb::LedgerEntry::COMMITTED, "", 200));
   EXPECT_TRUE(ledger.known_committed("out", "a"));
   EXPECT_EQ(ledger.open_of(CheckpointId(1)), 0u);
-  EXPECT_EQ(ledger.oldest_prepared_time_ms(), std::nullopt);
+  EXPECT_FALSE(ledger.oldest_prepared());
 }
 
 TEST(TransactionLedgerTest, AKnownOutcomeIsChangedByHandOnly) {

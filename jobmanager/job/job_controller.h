@@ -130,7 +130,7 @@ class JobController {
   void flush_ledger_soon();
   void write_ledgers_in_turn();  // by the writer
   void check_transaction_age();
-  std::optional<int64_t> oldest_prepared_ms() const;
+  std::optional<OldestPrepared> oldest_prepared() const;
   void check_final_commits();
 
   MonotonicTime now() const { return environment_.clock.now(); }

@@ -148,8 +148,8 @@ pb::JobDetails JobController::details() const {
     details.mutable_restored()->set_savepoint(attempt_.restored->savepoint());
     details.set_restored_time_ms(attempt_start_ms_);
   }
-  if (const auto oldest = oldest_prepared_ms(); oldest && transaction_age_.timeout()) {
-    details.set_transaction_oldest_prepared_age_ms(wall_ms() - *oldest);
+  if (const auto oldest = oldest_prepared(); oldest && transaction_age_.timeout()) {
+    details.set_transaction_oldest_prepared_age_ms(wall_ms() - oldest->since_ms);
   }
   details.set_transaction_timeout_ms(
       transaction_age_.timeout().value_or(std::chrono::milliseconds(0)).count());

@@ -105,10 +105,14 @@ void JobController::write_ledgers_in_turn() {
   });
 }
 
-std::optional<int64_t> JobController::oldest_prepared_ms() const {
-  const auto published = ledger_.oldest_prepared_time_ms();
-  if (!published || !unpublished_since_ms_) return published ? published : unpublished_since_ms_;
-  return std::min(*published, *unpublished_since_ms_);
+std::optional<OldestPrepared> JobController::oldest_prepared() const {
+  const auto entry = ledger_.oldest_prepared();
+  if (entry && (!unpublished_since_ms_ || entry->changed_time_ms() <= *unpublished_since_ms_)) {
+    return OldestPrepared{entry->changed_time_ms(), entry->committable().transaction(),
+                          entry->sink_uid(), entry->committable().checkpoint_id()};
+  }
+  if (unpublished_since_ms_) return OldestPrepared{*unpublished_since_ms_};
+  return std::nullopt;
 }
 
 void JobController::check_transaction_age() {
@@ -117,11 +121,15 @@ void JobController::check_transaction_age() {
   if (!transaction_age_.timeout() || machine_.step() == AttemptStep::kDone) return;
   const bool may_checkpoint =
       machine_.step() == AttemptStep::kRunning && checkpoints_.in_progress() == 0;
-  TransactionAge::Verdict verdict =
-      transaction_age_.check(oldest_prepared_ms(), may_checkpoint, wall_ms());
+  const auto oldest = oldest_prepared();
+  TransactionAge::Verdict verdict = transaction_age_.check(oldest, may_checkpoint, wall_ms());
+  if (verdict.begins) {
+    WEIR_LOG_WARN(log_context(), "{} ms old: {}", wall_ms() - oldest->since_ms, verdict.warning);
+  } else if (verdict.ends) {
+    WEIR_LOG_INFO(log_context(), "no transaction is near its timeout any more");
+  }
   if (verdict.warning != age_warning_) {
     age_warning_ = std::move(verdict.warning);
-    if (!age_warning_.empty()) WEIR_LOG_WARN(log_context(), "{}", age_warning_);
     state_may_have_changed();
   }
   if (verdict.checkpoint) {

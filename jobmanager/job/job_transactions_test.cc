@@ -256,7 +256,8 @@ TEST_F(JobTransactionsTest, ATransactionThatIsAboutToRunOutShowsInTheStatus) {
   EXPECT_EQ(details(*job).status().detail(), "");
   for (int second = 0; second < 6; ++second) advance(seconds(1));
   EXPECT_THAT(details(*job).status().detail(),
-              AllOf(HasSubstr("isn't committed yet and runs out at"), HasSubstr("60000 ms")));
+              AllOf(HasSubstr("transaction t0-1 of sink 'out', checkpoint 1"),
+                    HasSubstr("isn't committed and will be lost at"), HasSubstr("60000 ms")));
 }
 
 TEST_F(JobTransactionsTest, TransactionsOfFailedCheckpointsCountAsPrepared) {
@@ -271,7 +272,8 @@ TEST_F(JobTransactionsTest, TransactionsOfFailedCheckpointsCountAsPrepared) {
   for (int second = 0; second < 40; ++second) advance(seconds(1));
   EXPECT_EQ(state(*job), "RUNNING");
   EXPECT_EQ(details(*job).transaction_oldest_prepared_age_ms(), 39'000);
-  EXPECT_THAT(details(*job).status().detail(), HasSubstr("isn't committed yet"));
+  EXPECT_THAT(details(*job).status().detail(),
+              HasSubstr("what no completed checkpoint carries yet"));
 }
 
 }  // namespace

@@ -58,7 +58,9 @@ Metrics job_metrics(const pb::JobDetails& job, int64_t now_ms) {
       {"lastCheckpointFullSize", "-1"},
       {"lastCheckpointCompletedTimestamp", "-1"},
       {"lastCheckpointExternalPath", "n/a"},
-      {"lastCompletedCheckpointId", "-1"}};
+      {"lastCompletedCheckpointId", "-1"},
+      {"weir_transaction_oldest_prepared_age_ms",
+       absl::StrCat(job.transaction_oldest_prepared_age_ms())}};
   for (const pb::CheckpointStatus& checkpoint : job.checkpoints()) {  // newest first
     if (checkpoint.state() != "COMPLETED") continue;
     metrics["lastCheckpointDuration"] = absl::StrCat(checkpoint.end_to_end_duration_ms());

@@ -255,6 +255,12 @@ TEST(MetricJson, AggregatesOverSubtasks) {
   ASSERT_THAT(body, IsOk());
   EXPECT_THAT(shape_differences(golden("aggregated_metrics"), *body), IsEmpty());
   EXPECT_EQ((*body)[0]["avg"], 250.0);
+TEST(MetricJson, ShowsHowLongTransactionsWaitForTheirCommit) {
+  pb::JobDetails job = sample_job();
+  job.set_transaction_oldest_prepared_age_ms(4200);
+  EXPECT_EQ(job_metrics(job, kSampleNowMs).at("weir_transaction_oldest_prepared_age_ms"), "4200");
+}
+
   EXPECT_EQ((*body)[0]["skew"], 60.0);
   EXPECT_THAT(aggregated_metrics_body(job.vertices(0), "numRecordsIn", "median"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("median")));
