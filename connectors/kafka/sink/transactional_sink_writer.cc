@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/clock.h"
+#include "common/log.h"
 #include "connectors/kafka/sink/kafka_committable.h"
 #include "connectors/kafka/sink/sink_config.h"
 #include "connectors/kafka/sink/transactional_id.h"
@@ -22,6 +24,10 @@ std::unique_ptr<protocol::TransactionAdmin> admin_or_throw(const KafkaSinkOption
       make_transaction_admin(options);
   if (!admin.ok()) throw FatalError("KafkaSink: " + std::string(admin.status().message()));
   return *std::move(admin);
+}
+
+std::int64_t wall_ms() {
+  return to_unix_ms(SystemClock::instance().wall_now());
 }
 
 }  // namespace
@@ -57,7 +63,7 @@ void TransactionalSinkWriter::advance(std::chrono::milliseconds wait) {
                  format_transactional_id({options().transactional_id_prefix, context().uid(),
                                           context().generation(), context().subtask(), *slot}),
                  topics());
-    show_gauges();
+    show_pool();
   }
 }
 
@@ -114,11 +120,11 @@ std::vector<Committable> TransactionalSinkWriter::prepare_commit(std::int64_t ch
   std::vector<Committable> committables;
   committables.push_back(
       to_committable(prepared, checkpoint_id, std::move(ranges), description.start_time_ms));
-  pool_->prepare();
+  commit_wait_.prepared(pool_->prepare(), checkpoint_id, wall_ms());
   open_.reset();
   maker_->drop(std::move(producer_));
   advance(std::chrono::milliseconds(0));
-  show_gauges();
+  show_pool();
   return committables;
 }
 
@@ -154,14 +160,24 @@ void TransactionalSinkWriter::release(const Committable& committable) {
   // Restored committables are other attempts' and in no pool of this one.
   if (!id || id->generation != context().generation() || id->subtask != context().subtask()) return;
   pool_->release(id->slot);
+  commit_wait_.released(id->slot);
   advance(std::chrono::milliseconds(0));
-  show_gauges();
+  show_pool();
 }
 
-void TransactionalSinkWriter::show_gauges() {
+void TransactionalSinkWriter::show_pool() {
   context().set_gauge("preparedTransactions", pool_->prepared_count());
   context().set_gauge("transactionalIds", pool_->slot_count());
   context().set_gauge("waitsForCommits", pool_->exhausted() ? 1 : 0);
+  const std::optional<CommitWait::Change> change =
+      commit_wait_.check(pool_->exhausted(), wall_ms());
+  if (!change) return;
+  const LogContext log_context = {.job = JobId::parse(context().job_id()),
+                                  .attempt = Attempt(context().attempt()),
+                                  .checkpoint = std::nullopt,
+                                  .subtask = std::nullopt};
+  WEIR_LOG(change->begins ? LogLevel::kWarn : LogLevel::kInfo, log_context, "sink '{}' ({}/{}) {}",
+           context().uid(), context().subtask() + 1, context().parallelism(), change->message);
 }
 
 void TransactionalSinkWriter::close() {
