@@ -139,6 +139,27 @@ absl::StatusOr<ClusterMetadata> Client::metadata(const std::vector<std::string>&
   });
 }
 
+absl::StatusOr<ClusterMetadata> Client::coordinators_metadata(
+    const std::string& transactional_id, const std::vector<std::string>& topics,
+    Deadline deadline) {
+  struct Answer {
+    ErrorCode error = ErrorCode::kNone;
+    ClusterMetadata cluster;
+  };
+  WEIR_ASSIGN_OR_RETURN(
+      Answer answer, at_coordinator<Answer>(
+                         transactional_id, Resend::kUntilDeadline, deadline,
+                         [&](Connection& connection) -> absl::StatusOr<Answer> {
+                           WEIR_ASSIGN_OR_RETURN(
+                               auto response, connection.call(MetadataRequest{topics}, deadline));
+                           return Answer{ErrorCode::kNone, std::move(response.cluster)};
+                         }));
+  if (answer.error != ErrorCode::kNone) {
+    return absl::UnavailableError("FindCoordinator: " + error_name(answer.error));
+  }
+  return std::move(answer.cluster);
+}
+
 absl::StatusOr<Coordinator> Client::ask_coordinator(const std::string& transactional_id,
                                                     Deadline deadline) {
   WEIR_ASSIGN_OR_RETURN(Connection * connection, any_connection(deadline));

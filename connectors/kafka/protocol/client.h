@@ -24,6 +24,9 @@ class Client : public TransactionAdmin {
 
   absl::StatusOr<ClusterMetadata> metadata(const std::vector<std::string>& topics,
                                            Deadline deadline) override;
+  absl::StatusOr<ClusterMetadata> coordinators_metadata(const std::string& transactional_id,
+                                                        const std::vector<std::string>& topics,
+                                                        Deadline deadline) override;
   absl::StatusOr<Coordinator> find_transaction_coordinator(const std::string& transactional_id,
                                                            Deadline deadline) override;
   absl::StatusOr<InitProducerIdResult> init_producer_id(
@@ -36,6 +39,11 @@ class Client : public TransactionAdmin {
                                                               Deadline deadline) override;
   absl::StatusOr<TransactionList> list_transactions(const std::vector<TransactionState>& states,
                                                     Deadline deadline) override;
+  absl::StatusOr<std::vector<PartitionProducers>> describe_producers(
+      const std::vector<TopicPartition>& partitions, Deadline deadline) override;
+  absl::StatusOr<ErrorCode> write_transaction_marker(const TransactionMarker& marker,
+                                                     const TopicPartition& partition,
+                                                     Deadline deadline) override;
   absl::StatusOr<ConfigDescription> describe_configs(const ConfigResource& resource,
                                                      const std::vector<std::string>& names,
                                                      Deadline deadline) override;
@@ -51,6 +59,9 @@ class Client : public TransactionAdmin {
       const std::vector<TransactionState>& states, Deadline deadline);
   absl::StatusOr<std::vector<ListedTransaction>> ask_for_transactions(
       const Broker& broker, const std::vector<TransactionState>& states, Deadline deadline);
+  // The leaders of these partitions; without an entry: none, or the topic is gone.
+  absl::StatusOr<std::map<TopicPartition, Broker>> leaders_of(
+      const std::vector<TopicPartition>& partitions, Deadline deadline);
   absl::StatusOr<Connection*> connection_for(const ConfigResource& resource, Deadline deadline);
   absl::StatusOr<ConfigDescription> ask_configs(const ConfigResource& resource,
                                                 const std::vector<std::string>& names,

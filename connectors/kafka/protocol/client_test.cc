@@ -107,6 +107,8 @@ Reaction metadata(const std::vector<int32_t>& ports, const std::vector<LogPartit
     out.int16(0);
     out.int32(partition.partition);
     out.int32(partition.leader);
+    out.int32(0);
+    out.array_length(0);
     out.array_length(0);
     out.array_length(0);
   }

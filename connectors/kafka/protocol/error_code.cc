@@ -13,6 +13,8 @@ const char* name_of(ErrorCode code) {
       return "UNKNOWN_TOPIC_OR_PARTITION";
     case ErrorCode::kLeaderNotAvailable:
       return "LEADER_NOT_AVAILABLE";
+    case ErrorCode::kNotLeaderOrFollower:
+      return "NOT_LEADER_OR_FOLLOWER";
     case ErrorCode::kRequestTimedOut:
       return "REQUEST_TIMED_OUT";
     case ErrorCode::kCoordinatorLoadInProgress:

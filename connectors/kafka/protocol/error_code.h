@@ -13,6 +13,7 @@ enum class ErrorCode : int16_t {
   kNone = 0,
   kUnknownTopicOrPartition = 3,
   kLeaderNotAvailable = 5,
+  kNotLeaderOrFollower = 6,
   kRequestTimedOut = 7,
   kCoordinatorLoadInProgress = 14,
   kCoordinatorNotAvailable = 15,

@@ -23,8 +23,10 @@ PartitionMetadata read_partition(Reader& in) {
   partition.error = read_error(in);
   partition.partition = in.int32();
   partition.leader = in.int32();
+  partition.leader_epoch = in.int32();
   skip_int32_array(in);  // replicas
   skip_int32_array(in);  // in-sync replicas
+  skip_int32_array(in);  // offline replicas
   return partition;
 }
 
@@ -33,7 +35,7 @@ TopicMetadata read_topic(Reader& in) {
   topic.error = read_error(in);
   topic.name = in.string();
   in.boolean();  // internal
-  topic.partitions.resize(in.array_length(18));
+  topic.partitions.resize(in.array_length(26));
   for (PartitionMetadata& partition : topic.partitions) partition = read_partition(in);
   std::ranges::sort(topic.partitions, {}, &PartitionMetadata::partition);
   return topic;
@@ -42,6 +44,31 @@ TopicMetadata read_topic(Reader& in) {
 // Kafka's own limit. Partitions are listed with their topic's name, so a longer one would let a
 // small frame fill the memory.
 constexpr size_t kLongestTopicName = 249;
+
+std::string read_topic_name(Reader& in) {
+  std::string topic = in.compact_string();
+  if (topic.size() > kLongestTopicName) in.fail();
+  return topic;
+}
+
+PartitionProducers read_producers(Reader& in, const std::string& topic) {
+  PartitionProducers partition;
+  partition.partition = {topic, in.int32()};
+  partition.error = read_error(in);
+  in.compact_nullable_string();  // the error's message
+  partition.producers.resize(in.compact_array_length(37));
+  for (ActiveProducer& producer : partition.producers) {
+    producer.producer_id = in.int64();
+    producer.producer_epoch = in.int32();
+    in.int32();  // last sequence
+    in.int64();  // last timestamp
+    producer.coordinator_epoch = in.int32();
+    producer.transaction_start_offset = in.int64();
+    in.skip_tagged_fields();
+  }
+  in.skip_tagged_fields();
+  return partition;
+}
 
 TransactionDescription read_transaction(Reader& in) {
   TransactionDescription transaction;
@@ -54,8 +81,7 @@ TransactionDescription read_transaction(Reader& in) {
   transaction.producer_epoch = in.int16();
   const size_t topics = in.compact_array_length(3);
   for (size_t i = 0; i < topics; ++i) {
-    const std::string topic = in.compact_string();
-    if (topic.size() > kLongestTopicName) in.fail();
+    const std::string topic = read_topic_name(in);
     const size_t partitions = in.compact_array_length(4);
     for (size_t j = 0; j < partitions; ++j) {
       transaction.topic_partitions.push_back({topic, in.int32()});
@@ -209,6 +235,71 @@ ListTransactionsResponse ListTransactionsResponse::decode(Reader& in) {
     transaction.transactional_id = in.compact_string();
     transaction.producer_id = in.int64();
     transaction.state = transaction_state_from_name(in.compact_string());
+    in.skip_tagged_fields();
+  }
+  in.skip_tagged_fields();
+  return response;
+}
+
+void DescribeProducersRequest::encode(Writer& out) const {
+  out.compact_array_length(partitions.size());
+  for (const TopicPartition& partition : partitions) {
+    out.compact_string(partition.topic);
+    out.compact_array_length(1);
+    out.int32(partition.partition);
+    out.no_tagged_fields();
+  }
+  out.no_tagged_fields();
+}
+
+DescribeProducersResponse DescribeProducersResponse::decode(Reader& in) {
+  DescribeProducersResponse response;
+  skip_throttle_time(in);
+  const size_t topics = in.compact_array_length(3);
+  for (size_t i = 0; i < topics; ++i) {
+    const std::string topic = read_topic_name(in);
+    const size_t partitions = in.compact_array_length(9);
+    for (size_t j = 0; j < partitions; ++j) {
+      response.partitions.push_back(read_producers(in, topic));
+    }
+    in.skip_tagged_fields();
+  }
+  in.skip_tagged_fields();
+  return response;
+}
+
+void WriteTxnMarkersRequest::encode(Writer& out) const {
+  out.compact_array_length(1);
+  out.int64(marker.producer_id);
+  out.int16(marker.producer_epoch);
+  out.boolean(marker.commit);
+  out.compact_array_length(1);
+  out.compact_string(partition.topic);
+  out.compact_array_length(1);
+  out.int32(partition.partition);
+  out.no_tagged_fields();
+  out.int32(marker.coordinator_epoch);
+  out.no_tagged_fields();
+  out.no_tagged_fields();
+}
+
+WriteTxnMarkersResponse WriteTxnMarkersResponse::decode(Reader& in) {
+  WriteTxnMarkersResponse response;
+  const size_t markers = in.compact_array_length(10);
+  for (size_t i = 0; i < markers; ++i) {
+    in.int64();  // producer id
+    const size_t topics = in.compact_array_length(3);
+    for (size_t j = 0; j < topics; ++j) {
+      const std::string topic = read_topic_name(in);
+      const size_t partitions = in.compact_array_length(7);
+      for (size_t k = 0; k < partitions; ++k) {
+        Written& written = response.written.emplace_back();
+        written.partition = {topic, in.int32()};
+        written.error = read_error(in);
+        in.skip_tagged_fields();
+      }
+      in.skip_tagged_fields();
+    }
     in.skip_tagged_fields();
   }
   in.skip_tagged_fields();

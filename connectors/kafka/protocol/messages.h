@@ -49,7 +49,7 @@ struct MetadataResponse {
 };
 
 struct MetadataRequest {
-  static constexpr Api kApi{3, 4, false, "Metadata"};
+  static constexpr Api kApi{3, 7, false, "Metadata"};
   using Response = MetadataResponse;
 
   std::vector<std::string> topics;  // none: brokers only
@@ -136,6 +136,41 @@ struct ListTransactionsRequest {
   using Response = ListTransactionsResponse;
 
   std::vector<TransactionState> states;
+
+  void encode(Writer& out) const;
+};
+
+struct DescribeProducersResponse {
+  std::vector<PartitionProducers> partitions;
+
+  static DescribeProducersResponse decode(Reader& in);
+};
+
+struct DescribeProducersRequest {
+  static constexpr Api kApi{61, 0, true, "DescribeProducers"};
+  using Response = DescribeProducersResponse;
+
+  std::vector<TopicPartition> partitions;
+
+  void encode(Writer& out) const;
+};
+
+struct WriteTxnMarkersResponse {
+  struct Written {
+    TopicPartition partition;
+    ErrorCode error = ErrorCode::kNone;
+  };
+  std::vector<Written> written;
+
+  static WriteTxnMarkersResponse decode(Reader& in);
+};
+
+struct WriteTxnMarkersRequest {
+  static constexpr Api kApi{27, 1, true, "WriteTxnMarkers"};
+  using Response = WriteTxnMarkersResponse;
+
+  TransactionMarker marker;
+  TopicPartition partition;
 
   void encode(Writer& out) const;
 };

@@ -24,8 +24,9 @@ constexpr const char* kId = "p:s:1:0:2";
 constexpr const char* kApiVersions = "000000000002001a00000005004100000000";
 constexpr const char* kMetadata =
     "00000000000000020000000100036f6e650000238400017200000002000374776f00002385ffff000877436c757374"
-    "65720000000200000002000000056c696e65730000000002000500000001ffffffff00000002000000010000000200"
-    "000000000000000000000000020000000200000001000000020000000100000002000300046e6f6e650000000000";
+    "65720000000200000002000000056c696e65730000000002000500000001ffffffff00000008000000020000000100"
+    "0000020000000100000002000000010000000100000000000000000002000000070000000200000001000000020000"
+    "0002000000010000000200000000000300046e6f6e650000000000";
 constexpr const char* kFindCoordinator = "00000000000000044e4f4e4500000002000374776f00002385";
 constexpr const char* kInitProducerId = "0000000000000000000000000fa00003";
 constexpr const char* kEndTxn = "00000000002f";
@@ -35,6 +36,11 @@ constexpr const char* kDescribeTransactions =
 constexpr const char* kListTransactions =
     "00000000000002044f6464030a703a733a313a303a320000000000000fa0084f6e676f696e67000a703a733a313a30"
     "3a330000000000000fa10e46726f6d5468654675747572650000";
+constexpr const char* kDescribeProducers =
+    "0000000003046f75740200000002000000030000000000000fa000000003000000090000018bcfe568000000000200"
+    "00000000000011000000000000000fa100000000ffffffffffffffffffffffffffffffffffffffffffffffff000000"
+    "04646c7102000000000006066d6f76656401000000";
+constexpr const char* kWriteTxnMarkers = "020000000000000fa002046f75740200000002001f00000000";
 constexpr const char* kDescribeConfigs =
     "00000000000000010000ffff0400013100000002001a7472616e73616374696f6e2e6d61782e74696d656f75742e6d"
     "73000639303030303000050000000001000178ffff05001073736c2e6b65792e70617373776f7264ffff0004010000"
@@ -89,6 +95,7 @@ TEST(MessagesTest, Metadata) {
   ASSERT_THAT(lines.partitions, SizeIs(2));
   EXPECT_EQ(lines.partitions[0].partition, 0);
   EXPECT_EQ(lines.partitions[0].leader, 2);
+  EXPECT_EQ(lines.partitions[0].leader_epoch, 7);
   EXPECT_EQ(lines.partitions[1].error, ErrorCode::kLeaderNotAvailable);
   EXPECT_EQ(lines.partitions[1].leader, -1);
   EXPECT_EQ(cluster.topics[1].error, ErrorCode::kUnknownTopicOrPartition);
@@ -157,6 +164,31 @@ TEST(MessagesTest, ListTransactions) {
   EXPECT_EQ(response.transactions[1].state, TransactionState::kUnknown);
 }
 
+TEST(MessagesTest, DescribeProducers) {
+  EXPECT_EQ(hex_of(DescribeProducersRequest{{{"out", 2}, {"dlq", 0}}}),
+            "03046f757402000000020004646c7102000000000000");
+  const auto response = decoded<DescribeProducersResponse>(kDescribeProducers);
+  ASSERT_THAT(response.partitions, SizeIs(2));
+  const PartitionProducers& out = response.partitions[0];
+  EXPECT_EQ(out.partition, (TopicPartition{"out", 2}));
+  ASSERT_THAT(out.producers, SizeIs(2));
+  EXPECT_EQ(out.producers[0].producer_id, 4000);
+  EXPECT_EQ(out.producers[0].producer_epoch, 3);
+  EXPECT_EQ(out.producers[0].coordinator_epoch, 2);
+  EXPECT_EQ(out.producers[0].transaction_start_offset, 17);
+  EXPECT_EQ(out.producers[1].transaction_start_offset, -1);
+  EXPECT_EQ(response.partitions[1].error, ErrorCode::kNotLeaderOrFollower);
+}
+
+TEST(MessagesTest, WriteTxnMarkers) {
+  EXPECT_EQ(hex_of(WriteTxnMarkersRequest{{4000, 3, 2, true}, {"out", 2}}),
+            "020000000000000fa000030102046f7574020000000200000000020000");
+  const auto response = decoded<WriteTxnMarkersResponse>(kWriteTxnMarkers);
+  ASSERT_THAT(response.written, SizeIs(1));
+  EXPECT_EQ(response.written[0].partition, (TopicPartition{"out", 2}));
+  EXPECT_EQ(response.written[0].error, ErrorCode::kClusterAuthorizationFailed);
+}
+
 TEST(MessagesTest, DescribeConfigs) {
   EXPECT_EQ(hex_of(DescribeConfigsRequest{{ConfigResourceType::kBroker, "1"},
                                           {"transaction.max.timeout.ms"}}),
@@ -208,6 +240,8 @@ const std::map<std::string, Reads>& all_responses() {
       {kEndTxn, reads<EndTxnResponse>()},
       {kDescribeTransactions, reads<DescribeTransactionsResponse>()},
       {kListTransactions, reads<ListTransactionsResponse>()},
+      {kDescribeProducers, reads<DescribeProducersResponse>()},
+      {kWriteTxnMarkers, reads<WriteTxnMarkersResponse>()},
       {kDescribeConfigs, reads<DescribeConfigsResponse>()},
       {kSaslHandshake, reads<SaslHandshakeResponse>()},
       {kSaslAuthenticate, reads<SaslAuthenticateResponse>()}};

@@ -11,10 +11,12 @@
 namespace weir::kafka::protocol {
 namespace {
 
-constexpr Api kSpoken[] = {
-    MetadataRequest::kApi,        FindCoordinatorRequest::kApi,  InitProducerIdRequest::kApi,
-    EndTxnRequest::kApi,          ListTransactionsRequest::kApi, DescribeTransactionsRequest::kApi,
-    DescribeConfigsRequest::kApi, SaslHandshakeRequest::kApi,    SaslAuthenticateRequest::kApi};
+constexpr Api kSpoken[] = {MetadataRequest::kApi,         FindCoordinatorRequest::kApi,
+                           InitProducerIdRequest::kApi,   EndTxnRequest::kApi,
+                           ListTransactionsRequest::kApi, DescribeTransactionsRequest::kApi,
+                           DescribeConfigsRequest::kApi,  SaslHandshakeRequest::kApi,
+                           SaslAuthenticateRequest::kApi, DescribeProducersRequest::kApi,
+                           WriteTxnMarkersRequest::kApi};
 
 bool is_flexible(int16_t api_key) {
   for (const Api& api : kSpoken) {

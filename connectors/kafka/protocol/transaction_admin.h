@@ -26,7 +26,8 @@ struct Broker {
 struct PartitionMetadata {
   ErrorCode error = ErrorCode::kNone;
   int32_t partition = -1;
-  int32_t leader = -1;  // -1: none at the moment
+  int32_t leader = -1;        // -1: none at the moment
+  int32_t leader_epoch = -1;  // raised whenever the partition gets or loses a leader
 };
 
 struct TopicMetadata {
@@ -108,6 +109,28 @@ struct ListedTransaction {
   int32_t broker_id = -1;  // who coordinates it
 };
 
+// A producer as a partition's leader knows it.
+struct ActiveProducer {
+  int64_t producer_id = -1;
+  int32_t producer_epoch = -1;
+  int32_t coordinator_epoch = -1;         // of its last marker here; -1: none yet
+  int64_t transaction_start_offset = -1;  // -1: no open transaction in this partition
+};
+
+struct PartitionProducers {
+  TopicPartition partition;
+  ErrorCode error = ErrorCode::kNone;  // kLeaderNotAvailable: no leader, or it doesn't answer
+  std::vector<ActiveProducer> producers;
+};
+
+// The control record that ends a transaction in one partition.
+struct TransactionMarker {
+  int64_t producer_id = -1;
+  int16_t producer_epoch = -1;
+  int32_t coordinator_epoch = 0;
+  bool commit = false;
+};
+
 // A broker that couldn't be asked: the transactions that it coordinates are missing in the list.
 struct MissingAnswer {
   Broker broker;
@@ -154,6 +177,11 @@ class TransactionAdmin {
   virtual absl::StatusOr<ClusterMetadata> metadata(const std::vector<std::string>& topics,
                                                    Deadline deadline) = 0;
 
+  // The same as the coordinator of this id sees it, which sends markers by it.
+  virtual absl::StatusOr<ClusterMetadata> coordinators_metadata(
+      const std::string& transactional_id, const std::vector<std::string>& topics,
+      Deadline deadline) = 0;
+
   // Asks the cluster and remembers the answer for the calls below.
   virtual absl::StatusOr<Coordinator> find_transaction_coordinator(
       const std::string& transactional_id, Deadline deadline) = 0;
@@ -176,6 +204,16 @@ class TransactionAdmin {
   // Asks every broker, each for the ids that it coordinates. `states` empty: all states.
   virtual absl::StatusOr<TransactionList> list_transactions(
       const std::vector<TransactionState>& states, Deadline deadline) = 0;
+
+  // Asks the leader of each partition, once. Needs Read on the topics.
+  virtual absl::StatusOr<std::vector<PartitionProducers>> describe_producers(
+      const std::vector<TopicPartition>& partitions, Deadline deadline) = 0;
+
+  // Writes a marker in the coordinator's place, once. Right only for a transaction whose outcome is
+  // decided and that the coordinator has done with. Needs ClusterAction on the cluster.
+  virtual absl::StatusOr<ErrorCode> write_transaction_marker(const TransactionMarker& marker,
+                                                             const TopicPartition& partition,
+                                                             Deadline deadline) = 0;
 
   // A broker's values are asked of that broker. `names` empty: all of them.
   virtual absl::StatusOr<ConfigDescription> describe_configs(const ConfigResource& resource,

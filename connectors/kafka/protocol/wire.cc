@@ -143,6 +143,12 @@ std::string Reader::compact_string() {
   return std::string(take(failed_ ? 0 : size_plus_one - 1));
 }
 
+std::optional<std::string> Reader::compact_nullable_string() {
+  const uint32_t size_plus_one = unsigned_varint();
+  if (size_plus_one == 0) return std::nullopt;
+  return std::string(take(size_plus_one - 1));
+}
+
 size_t Reader::checked_count(int64_t count, size_t smallest_element_size) {
   if (count < 0) return 0;
   if (failed_ || static_cast<uint64_t>(count) > rest_.size() / smallest_element_size) {

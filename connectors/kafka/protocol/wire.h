@@ -61,6 +61,7 @@ class Reader {
   size_t array_length(size_t smallest_element_size);
 
   std::string compact_string();
+  std::optional<std::string> compact_nullable_string();
   size_t compact_array_length(size_t smallest_element_size);
   void skip_tagged_fields();
 

@@ -8,8 +8,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/fault_point.h"
+#include "common/log.h"
 #include "common/status.h"
 #include "connectors/kafka/sink/kafka_committable.h"
+#include "connectors/kafka/sink/marker_writer.h"
 #include "connectors/kafka/sink/sink_config.h"
 #include "connectors/kafka/sink/transaction_committer.h"
 #include "connectors/kafka/sink/transactional_id.h"
@@ -231,10 +233,41 @@ void KafkaSinkCoordinator::commit_all(const std::vector<std::size_t>& indices,
 
 void KafkaSinkCoordinator::fence(const std::vector<std::string>& ids) {
   for (const std::string& id : ids) {
+    const std::optional<DecidedTransaction> aborted = to_abort(id);
     retry(absl::StrCat("transactional id ", id, " can't be fenced"), std::nullopt,
           [&] { return fence_once(id); });
+    if (aborted) ensure_abort_markers(*aborted);
     WEIR_FAULT_POINT("recovery.between_fences");
   }
+}
+
+std::optional<DecidedTransaction> KafkaSinkCoordinator::to_abort(
+    const std::string& transactional_id) {
+  protocol::TransactionDescription open;
+  retry(absl::StrCat("transactional id ", transactional_id, " can't be described"), std::nullopt,
+        [&] {
+          WEIR_ASSIGN_OR_RETURN(open,
+                                admin_->describe_transaction(transactional_id, attempt_deadline()));
+          return is_coordinator_moved(open.error) ? absl::UnavailableError(error_name(open.error))
+                                                  : absl::OkStatus();
+        });
+  if (open.state != protocol::TransactionState::kOngoing) return std::nullopt;
+  return DecidedTransaction{.transactional_id = transactional_id,
+                            .producer_id = open.producer_id,
+                            .producer_epoch = open.producer_epoch,
+                            .committed = false,
+                            .partitions = std::move(open.topic_partitions)};
+}
+
+void KafkaSinkCoordinator::ensure_abort_markers(const DecidedTransaction& aborted) {
+  retry(absl::StrCat("the end of transaction ", aborted.transactional_id, " can't be seen"),
+        std::nullopt, [&] {
+          const absl::Status status = ensure_markers(*admin_, aborted, attempt_deadline());
+          if (!absl::IsPermissionDenied(status)) return status;
+          // Nothing is lost by it, and Kafka's own tool can end what was to be aborted anyway.
+          WEIR_LOG_WARN({}, "{} (or kafka-transactions.sh abort)", std::string(status.message()));
+          return absl::OkStatus();
+        });
 }
 
 // By InitProducerId alone: EndTxn(abort) would leave a zombie its epoch, and what it writes next

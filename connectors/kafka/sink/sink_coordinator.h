@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "connectors/kafka/protocol/transaction_admin.h"
+#include "connectors/kafka/sink/missing_markers.h"
 #include "connectors/kafka/sink/recovery_plan.h"
 #include "weir/kafka/sink.h"
 #include "weir/sink.h"
@@ -48,6 +49,9 @@ class KafkaSinkCoordinator final : public SinkCoordinator {
                   const CommitReport& report);
   void fence(const std::vector<std::string>& ids);
   absl::Status fence_once(const std::string& transactional_id);
+  // What fencing this id aborts, if it has an open transaction.
+  std::optional<DecidedTransaction> to_abort(const std::string& transactional_id);
+  void ensure_abort_markers(const DecidedTransaction& aborted);
 
   const KafkaSinkOptions options_;
   RuntimeContext* context_ = nullptr;

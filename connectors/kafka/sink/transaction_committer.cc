@@ -1,10 +1,13 @@
 #include "connectors/kafka/sink/transaction_committer.h"
 
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/fault_point.h"
+#include "common/status.h"
 #include "connectors/kafka/sink/kafka_committable.h"
+#include "connectors/kafka/sink/marker_writer.h"
 #include "connectors/kafka/sink/sink_config.h"
 #include "weir/error.h"
 
@@ -12,6 +15,7 @@ namespace weir::kafka {
 namespace {
 
 constexpr std::chrono::seconds kAttemptTimeout{5};
+constexpr std::chrono::milliseconds kMarkersPollInterval{1};
 
 protocol::Deadline attempt_deadline() {
   return std::chrono::steady_clock::now() + kAttemptTimeout;
@@ -32,6 +36,53 @@ CommitResult to_result(CommitDecision decision, const Committable& committable) 
           absl::StrCat("transaction ", committable.transaction, ": ", decision.message)};
 }
 
+absl::StatusOr<LeaderEpochs> leader_epochs_of(protocol::TransactionAdmin& admin,
+                                              const PreparedTransaction& prepared) {
+  std::vector<std::string> topics;
+  for (const protocol::TopicPartition& partition : prepared.topic_partitions) {
+    if (topics.empty() || topics.back() != partition.topic) topics.push_back(partition.topic);
+  }
+  WEIR_ASSIGN_OR_RETURN(
+      const protocol::ClusterMetadata cluster,
+      admin.coordinators_metadata(prepared.transactional_id, topics, attempt_deadline()));
+  return leader_epochs(cluster, prepared.topic_partitions);
+}
+
+// Waits until the coordinator has done with the transaction, as far as it sees.
+absl::Status wait_until_completed(protocol::TransactionAdmin& admin,
+                                  const PreparedTransaction& prepared) {
+  for (const auto deadline = attempt_deadline();;) {
+    WEIR_ASSIGN_OR_RETURN(const protocol::TransactionDescription description,
+                          admin.describe_transaction(prepared.transactional_id, deadline));
+    if (description.error != protocol::ErrorCode::kNone) {
+      return absl::UnavailableError("DescribeTransactions: " + error_name(description.error));
+    }
+    if (description.state != protocol::TransactionState::kPrepareCommit) return absl::OkStatus();
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return absl::UnavailableError("Kafka is still writing the commit's markers");
+    }
+    std::this_thread::sleep_for(kMarkersPollInterval);
+  }
+}
+
+// A commit is known when readers see it. `before`: the partitions' leaders before EndTxn, if it was
+// sent just now.
+absl::Status wait_for_markers(protocol::TransactionAdmin& admin,
+                              const PreparedTransaction& prepared, const LeaderEpochs* before) {
+  if (before != nullptr) {
+    WEIR_RETURN_IF_ERROR(wait_until_completed(admin, prepared));
+    WEIR_ASSIGN_OR_RETURN(const LeaderEpochs after, leader_epochs_of(admin, prepared));
+    if (led_throughout(*before, after, prepared.topic_partitions)) return absl::OkStatus();
+  }
+  return ensure_markers(admin,
+                        {.transactional_id = prepared.transactional_id,
+                         .producer_id = prepared.producer_id,
+                         .producer_epoch = prepared.producer_epoch,
+                         .committed = true,
+                         .partitions = prepared.topic_partitions},
+                        attempt_deadline());
+}
+
 CommitResult to_retry(const absl::Status& status, const Committable& committable) {
   return to_result({CommitStep::kRetry, std::string(status.message())}, committable);
 }
@@ -46,15 +97,24 @@ CommitResult commit_transaction(protocol::TransactionAdmin& admin, const Committ
       admin.describe_transaction(prepared->transactional_id, attempt_deadline());
   if (!description.ok()) return to_retry(description.status(), committable);
   CommitDecision decision = decide_by_description(*prepared, *description);
-  if (decision.step != CommitStep::kEndTransaction) return to_result(decision, committable);
-
-  WEIR_FAULT_POINT("committer.before_end_txn");
-  const absl::StatusOr<protocol::EndTransactionResult> end =
-      admin.end_transaction(prepared->transactional_id, prepared->producer_id,
-                            prepared->producer_epoch, /*commit=*/true, attempt_deadline());
-  if (!end.ok()) return to_retry(end.status(), committable);
-  WEIR_FAULT_POINT("committer.after_end_txn");
-  return to_result(decide_by_end_error(end->error), committable);
+  std::optional<LeaderEpochs> leaders;
+  if (decision.step == CommitStep::kEndTransaction) {
+    const absl::StatusOr<LeaderEpochs> before = leader_epochs_of(admin, *prepared);
+    if (!before.ok()) return to_retry(before.status(), committable);
+    leaders = *before;
+    WEIR_FAULT_POINT("committer.before_end_txn");
+    const absl::StatusOr<protocol::EndTransactionResult> end =
+        admin.end_transaction(prepared->transactional_id, prepared->producer_id,
+                              prepared->producer_epoch, /*commit=*/true, attempt_deadline());
+    if (!end.ok()) return to_retry(end.status(), committable);
+    WEIR_FAULT_POINT("committer.after_end_txn");
+    decision = decide_by_end_error(end->error);
+  }
+  if (decision.step == CommitStep::kCommitted) {
+    const absl::Status visible = wait_for_markers(admin, *prepared, leaders ? &*leaders : nullptr);
+    if (!visible.ok()) return to_retry(visible, committable);
+  }
+  return to_result(decision, committable);
 }
 
 TransactionCommitter::TransactionCommitter(KafkaSinkOptions options)

@@ -11,7 +11,7 @@
 namespace weir::kafka {
 
 // Commits a prepared transaction from its committable alone: the one path of a normal run and of a
-// recovery. Blocks for at most two attempt timeouts.
+// recovery. kCommitted only when readers see it. Blocks for at most some attempt timeouts.
 CommitResult commit_transaction(protocol::TransactionAdmin& admin, const Committable& committable);
 
 // Commits one subtask's transactions. Confined to its thread.
