@@ -78,6 +78,9 @@ absl::Status show_status(JobManagerClient& client, const ClientOptions& options,
   if (status.has_last_fault() && job.restarts() > 1) {
     fmt::print("  last fault:  {}\n", show_fault(status.last_fault()));
   }
+  for (const pb::Fault& loss : job.accepted_losses()) {
+    fmt::print("  lost:        {}\n", show_fault(loss));
+  }
 
   fmt::print("\n");
   std::vector<std::vector<std::string>> rows = {{"VERTEX", "PARALLELISM", "RECORDS IN", "OUT"}};
@@ -87,14 +90,14 @@ absl::Status show_status(JobManagerClient& client, const ClientOptions& options,
   }
   print_table(rows);
 
-  const pb::CheckpointCounts& counts = job.checkpoint_counts();
-  fmt::print("\ncheckpoints: {} completed, {} failed, {} in progress\n", counts.completed(),
-             counts.failed(), counts.in_progress());
   if (job.transaction_oldest_prepared_age_ms() > 0) {
     fmt::print("\ntransactions: the oldest has waited {} for its commit, of at most {}\n",
                show_duration(job.transaction_oldest_prepared_age_ms()),
                show_duration(job.transaction_timeout_ms()));
   }
+  const pb::CheckpointCounts& counts = job.checkpoint_counts();
+  fmt::print("\ncheckpoints: {} completed, {} failed, {} in progress\n", counts.completed(),
+             counts.failed(), counts.in_progress());
   if (!job.checkpoints().empty()) {
     rows = {{"ID", "STATE", "TRIGGERED", "DURATION", "SIZE", ""}};
     for (const pb::CheckpointStatus& checkpoint : job.checkpoints()) {

@@ -69,8 +69,8 @@ class SinkWriterBase {
   virtual std::vector<Committable> prepare_commit(std::int64_t checkpoint_id) = 0;
   // The writer's own state, after prepare_commit() of the same barrier.
   virtual std::string snapshot(std::int64_t /*checkpoint_id*/) { return {}; }
-  // The committable is committed, and a later recovery can't ask for it any more: what it holds (a
-  // transactional id) may be used again.
+  // The committable is committed or lost, and a later recovery can't ask for it any more: what it
+  // holds (a transactional id) may be used again.
   virtual void release(const Committable& /*committable*/) {}
   // For the task's metrics; asked between two batches.
   virtual IoCounts io_counts() const { return {}; }

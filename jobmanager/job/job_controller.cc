@@ -300,12 +300,17 @@ void JobController::persist_intent(JobIntent intent) {
       }));
 }
 
+pb::Fault JobController::make_fault(const std::string& where, const std::string& cause) const {
+  pb::Fault fault;
+  fault.set_attempt(attempt_.attempt.value());
+  fault.set_time_ms(wall_ms());
+  fault.set_where(where);
+  fault.set_cause(cause);
+  return fault;
+}
+
 void JobController::record_fault(const RecordFault& fault) {
-  pb::Fault entry;
-  entry.set_attempt(attempt_.attempt.value());
-  entry.set_time_ms(wall_ms());
-  entry.set_where(fault.where);
-  entry.set_cause(fault.cause);
+  const pb::Fault entry = make_fault(fault.where, fault.cause);
   WEIR_LOG_WARN(log_context(), "attempt {} failed: {}: {}", attempt_.attempt, fault.where,
                 fault.cause);
   // Seen at once, durable when the writer comes to it.

@@ -96,6 +96,7 @@ class JobController {
   void recover_coordinators(const std::vector<std::string>& uids);
   void cancel_attempt();
   void persist_intent(JobIntent intent);
+  pb::Fault make_fault(const std::string& where, const std::string& cause) const;
   void record_fault(const RecordFault& fault);
   void terminate(JobIntent as);
   void fail_attempt(const std::string& where, const std::string& cause, bool fatal);
@@ -126,6 +127,7 @@ class JobController {
   // --- transactions: job_transactions.cc ---
   void on_commit(const pb::CommitReported& report);
   void on_lost(const pb::CommitReported& report);
+  void accept_loss(const std::string& loss);
   void rewind_before(int64_t checkpoint, const std::string& loss);
   void flush_ledger_soon();
   void write_ledgers_in_turn();  // by the writer

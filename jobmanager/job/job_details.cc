@@ -74,6 +74,7 @@ pb::JobDetails frame(const pb::JobRecord& record, const JobPlan& plan) {
   }
   details.set_generation(record.generation());
   details.set_restarts(record.restarts());
+  *details.mutable_accepted_losses() = record.accepted_losses();
   return details;
 }
 

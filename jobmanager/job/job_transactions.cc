@@ -14,6 +14,9 @@ namespace {
 // Outcomes that no publication writes down; a recovery finds them out again if they are lost.
 constexpr std::chrono::seconds kLedgerFlushDelay{1};
 
+// As many exceptions as Flink shows of a job.
+constexpr int kAcceptedLossesKept = 16;
+
 }  // namespace
 
 void JobController::on_commit(const pb::CommitReported& report) {
@@ -43,12 +46,26 @@ void JobController::on_lost(const pb::CommitReported& report) {
   }
   switch (options_.on_lost_transaction) {
     case OnLostTransaction::kAccept:
-      return;
+      return accept_loss(loss);
     case OnLostTransaction::kFail:
       return fail_attempt("sink", absl::StrCat(loss, " (sink.on-lost-transaction: fail)"), true);
     case OnLostTransaction::kRewind:
       return rewind_before(report.committable().checkpoint_id(), loss);
   }
+}
+
+void JobController::accept_loss(const std::string& loss) {
+  const pb::Fault entry =
+      make_fault("sink", absl::StrCat(loss, " (sink.on-lost-transaction: accept)"));
+  // Seen at once, durable when the writer comes to it.
+  const auto apply = [entry](pb::JobRecord& record) {
+    auto* losses = record.mutable_accepted_losses();
+    if (losses->size() >= kAcceptedLossesKept) losses->DeleteSubrange(0, 1);
+    *losses->Add() = entry;
+    return absl::OkStatus();
+  };
+  (void)apply(record_);
+  environment_.writer.update(apply, on_mailbox(nullptr));
 }
 
 void JobController::rewind_before(int64_t checkpoint, const std::string& loss) {

@@ -187,6 +187,14 @@ TEST_F(JobTransactionsTest, AcceptGoesOnAndTheLedgerKeepsTheLoss) {
   EXPECT_EQ(shown.status().state(), "RUNNING");
   EXPECT_EQ(shown.restored().checkpoint_id(), 1);
   EXPECT_EQ(shown.recovery_point().checkpoint_id(), 2);  // the loss's own is gone
+  EXPECT_EQ(shown.restarts(), 1);
+  ASSERT_EQ(shown.accepted_losses_size(), 2);
+  EXPECT_THAT(
+      shown.accepted_losses(0).cause(),
+      AllOf(HasSubstr("checkpoint 1: transaction t0-1 of 'out' is lost"), HasSubstr("accept")));
+  stop_jobmanager();
+  start_jobmanager();
+  EXPECT_EQ(details(*job).accepted_losses_size(), 2);
   EXPECT_EQ(ledger_state(*job, "t0-1"), pb::LedgerEntry::LOST);
 }
 

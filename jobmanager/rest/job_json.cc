@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -187,14 +188,19 @@ Json job_configuration_body(const pb::JobDetails& job) {
 
 Json job_exceptions_body(const pb::JobDetails& job) {
   const pb::JobStatus& status = job.status();
-  Json entries = Json::array();
+  std::vector<pb::Fault> faults(job.accepted_losses().begin(), job.accepted_losses().end());
   bool truncated = false;
-  if (status.has_last_fault()) entries.push_back(fault_entry(status.last_fault()));
+  if (status.has_last_fault()) faults.push_back(status.last_fault());
   if (status.has_first_fault() && (!status.has_last_fault() || status.first_fault().attempt() !=
                                                                    status.last_fault().attempt())) {
-    entries.push_back(fault_entry(status.first_fault()));
+    faults.push_back(status.first_fault());
     truncated = status.last_fault().attempt() - status.first_fault().attempt() > 1;
   }
+  std::stable_sort(faults.begin(), faults.end(), [](const pb::Fault& a, const pb::Fault& b) {
+    return a.time_ms() > b.time_ms();
+  });
+  Json entries = Json::array();
+  for (const pb::Fault& fault : faults) entries.push_back(fault_entry(fault));
   return {{"exceptionHistory", {{"entries", std::move(entries)}, {"truncated", truncated}}}};
 }
 

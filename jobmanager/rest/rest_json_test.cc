@@ -105,7 +105,7 @@ TEST(JobJson, EndsTheDurationWithTheJob) {
   EXPECT_EQ(body["duration"], 50000);
 }
 
-TEST(JobJson, ShowsTheLastFaultAndTheFirst) {
+TEST(JobJson, ShowsTheLastFaultTheAcceptedLossesAndTheFirst) {
   pb::JobDetails job = sample_job();
   pb::Fault* first = job.mutable_status()->mutable_first_fault();
   first->set_time_ms(1);
@@ -113,18 +113,25 @@ TEST(JobJson, ShowsTheLastFaultAndTheFirst) {
   first->set_cause("division by zero\n  in tokenizer");
   pb::Fault* last = job.mutable_status()->mutable_last_fault();
   last->set_attempt(4);
+  last->set_time_ms(9);
+  pb::Fault* loss = job.add_accepted_losses();
+  loss->set_time_ms(5);
+  loss->set_where("sink");
+  loss->set_cause("checkpoint 7: transaction t0-7 of 'out' is lost");
   last->set_where("TaskManager localhost:10236-9aa9");
   last->set_cause("its connection closed");
   const Json history = job_exceptions_body(job)["exceptionHistory"];
-  ASSERT_EQ(history["entries"].size(), 2);
+  ASSERT_EQ(history["entries"].size(), 3);
   EXPECT_EQ(history["truncated"], true);
   EXPECT_EQ(history["entries"][0]["exceptionName"], "its connection closed");
   EXPECT_EQ(history["entries"][0]["taskManagerId"], "localhost:10236-9aa9");
   EXPECT_TRUE(history["entries"][0]["taskName"].is_null());
-  EXPECT_EQ(history["entries"][1]["exceptionName"], "division by zero");
-  EXPECT_EQ(history["entries"][1]["taskName"], "lines -> out (2/2)");
-  EXPECT_EQ(history["entries"][1]["taskManagerId"], "127.0.0.1:40112-3f");
-  EXPECT_EQ(history["entries"][1]["endpoint"], "127.0.0.1:40112");
+  EXPECT_EQ(history["entries"][1]["taskName"], "sink");
+  EXPECT_THAT(history["entries"][1]["exceptionName"].get<std::string>(), HasSubstr("is lost"));
+  EXPECT_EQ(history["entries"][2]["exceptionName"], "division by zero");
+  EXPECT_EQ(history["entries"][2]["taskName"], "lines -> out (2/2)");
+  EXPECT_EQ(history["entries"][2]["taskManagerId"], "127.0.0.1:40112-3f");
+  EXPECT_EQ(history["entries"][2]["endpoint"], "127.0.0.1:40112");
 }
 
 TEST(JobJson, ShowsAnOnlyFaultOnce) {
@@ -248,6 +255,12 @@ TEST(MetricJson, HasFlinksShapeWithTextAsValues) {
   EXPECT_FALSE(metrics_body(metrics, "")[0].contains("value"));
 }
 
+TEST(MetricJson, ShowsHowLongTransactionsWaitForTheirCommit) {
+  pb::JobDetails job = sample_job();
+  job.set_transaction_oldest_prepared_age_ms(4200);
+  EXPECT_EQ(job_metrics(job, kSampleNowMs).at("weir_transaction_oldest_prepared_age_ms"), "4200");
+}
+
 TEST(MetricJson, AggregatesOverSubtasks) {
   const pb::JobDetails job = sample_job();
   const auto body =
@@ -255,12 +268,6 @@ TEST(MetricJson, AggregatesOverSubtasks) {
   ASSERT_THAT(body, IsOk());
   EXPECT_THAT(shape_differences(golden("aggregated_metrics"), *body), IsEmpty());
   EXPECT_EQ((*body)[0]["avg"], 250.0);
-TEST(MetricJson, ShowsHowLongTransactionsWaitForTheirCommit) {
-  pb::JobDetails job = sample_job();
-  job.set_transaction_oldest_prepared_age_ms(4200);
-  EXPECT_EQ(job_metrics(job, kSampleNowMs).at("weir_transaction_oldest_prepared_age_ms"), "4200");
-}
-
   EXPECT_EQ((*body)[0]["skew"], 60.0);
   EXPECT_THAT(aggregated_metrics_body(job.vertices(0), "numRecordsIn", "median"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("median")));

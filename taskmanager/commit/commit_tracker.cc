@@ -28,7 +28,7 @@ absl::StatusOr<std::vector<Committable>> CommitTracker::on_barrier(
   }
   std::vector<Committable> carried;
   for (Entry& entry : entries_) {
-    if (entry.state == State::kCommitted) continue;
+    if (entry.state == State::kSettled) continue;
     entry.last_carrier = checkpoint;
     carried.push_back(entry.committable);
   }
@@ -66,11 +66,9 @@ CommitTracker::Decision CommitTracker::on_commit_result(std::string_view transac
   switch (status) {
     case CommitStatus::kRetry:
       break;
-    case CommitStatus::kLost:
-      entries_.erase(entry);
-      break;
+    case CommitStatus::kLost:  // as little can be asked of it as of a committed one
     case CommitStatus::kCommitted:
-      entry->state = State::kCommitted;
+      entry->state = State::kSettled;
       if (may_release(*entry)) {
         decision.to_release.push_back(std::move(entry->committable));
         entries_.erase(entry);
@@ -82,11 +80,11 @@ CommitTracker::Decision CommitTracker::on_commit_result(std::string_view transac
 
 size_t CommitTracker::unsettled() const {
   return std::count_if(entries_.begin(), entries_.end(),
-                       [](const Entry& entry) { return entry.state != State::kCommitted; });
+                       [](const Entry& entry) { return entry.state != State::kSettled; });
 }
 
 bool CommitTracker::may_release(const Entry& entry) const {
-  return entry.state == State::kCommitted && complete_ && *complete_ > entry.last_carrier;
+  return entry.state == State::kSettled && complete_ && *complete_ > entry.last_carrier;
 }
 
 }  // namespace weir

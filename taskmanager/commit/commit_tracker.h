@@ -14,17 +14,15 @@ namespace weir {
 
 // Decides what becomes of the committables of one sink subtask in one attempt:
 //
-//   prepared ──notified──▶ committing ──committed──▶ committed ──later checkpoint──▶ released
-//                               └───────lost───────▶ (forgotten)
+//   prepared ──notified──▶ committing ──committed or lost──▶ settled ──later checkpoint──▶ released
 //
 // - Every snapshot carries every committable that isn't settled (known to be committed, or lost),
 //   whatever became of the checkpoint that prepared it: declining or aborting one changes nothing.
 // - A notification n commits everything prepared by barriers ≤ n; a late, repeated or foreign one
 //   commits nothing.
-// - A committable is released, so that its transactional id may be used again, when its commit is
-//   known and a checkpoint later than the last that carried it is complete. Savepoints carry as
+// - A committable is released, so that its transactional id may be used again, when it is settled
+//   and a checkpoint later than the last that carried it is complete. Savepoints carry as
 //   checkpoints do; a plain one is never notified, so it frees nothing.
-// - A lost committable isn't carried on and never released: its id isn't used again.
 //
 // Pure: no thread, clock or I/O. Not thread-safe.
 class CommitTracker {
@@ -47,11 +45,11 @@ class CommitTracker {
   // again: nothing changes here. A transaction that isn't being committed is ignored.
   Decision on_commit_result(std::string_view transaction, CommitStatus status);
 
-  // Prepared, and neither known to be committed nor lost.
+  // How many aren't settled.
   size_t unsettled() const;
 
  private:
-  enum class State { kPrepared, kCommitting, kCommitted };
+  enum class State { kPrepared, kCommitting, kSettled };
 
   struct Entry {
     Committable committable;
