@@ -7,6 +7,7 @@
 include(GoogleTest)
 
 option(WEIR_BUILD_TESTS "Build the GoogleTest programs" ON)
+add_custom_target(unit_tests)  # all programs that `ctest -L '^unit$'` runs
 
 function(weir_library name)
   cmake_parse_arguments(ARG "SHARED" "" "SOURCES;DEPS" ${ARGN})
@@ -43,6 +44,9 @@ function(weir_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest_main GTest::gmock)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND ${name})
+  if(ARG_LABEL STREQUAL unit)
+    add_dependencies(unit_tests ${name})
+  endif()
   if(NOT WEIR_BUILD_TESTS)
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
   endif()
