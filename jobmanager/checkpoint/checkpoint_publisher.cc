@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/fault_point.h"
 #include "common/status.h"
@@ -28,6 +29,10 @@ std::string folder_of(const CheckpointToPublish& checkpoint) {
   return is_savepoint(checkpoint.kind) ? checkpoint.savepoint_name
                                        : absl::StrCat(checkpoint.manifest.job_id(), "/chk-",
                                                       checkpoint.manifest.checkpoint_id());
+}
+
+bool is_checkpoint(const std::string& name) {
+  return absl::StartsWith(name, "chk-");
 }
 
 absl::Status write_savepoint_ledger(const pb::TransactionLedger& ledger,
@@ -111,9 +116,40 @@ absl::Status delete_subsumed(const pb::JobRecord& before, const pb::JobRecord& a
   return first_error;
 }
 
-absl::Status delete_checkpoints(const pb::JobRecord& record) {
-  pb::JobRecord nothing;
-  return delete_subsumed(record, nothing);
+absl::Status clean_up(const pb::JobRecord& ended, const std::string& checkpoint_folder,
+                      bool keep_checkpoints) {
+  pb::JobRecord kept;
+  if (keep_checkpoints) kept = ended;
+  absl::Status first_error = delete_subsumed(ended, kept);
+  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(checkpoint_folder));
+  WEIR_ASSIGN_OR_RETURN(const auto names, storage->list(ended.job_id()));
+  for (const std::string& name : names) {
+    const std::string folder = absl::StrCat(ended.job_id(), "/", name);
+    const std::string url = storage->url_of(folder);
+    const bool is_kept = std::any_of(kept.checkpoints().begin(), kept.checkpoints().end(),
+                                     [&](const auto& pointer) { return pointer.path() == url; });
+    if (is_checkpoint(name) && !is_kept) first_error.Update(storage->delete_folder(folder));
+  }
+  return first_error;
+}
+
+absl::Status delete_job_folder(const std::string& job_id, const std::string& checkpoint_folder) {
+  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(checkpoint_folder));
+  WEIR_ASSIGN_OR_RETURN(const auto names, storage->list(job_id));
+  const bool only_ledgers = std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    return absl::StartsWith(name, "ledger");
+  });
+  if (!only_ledgers) return absl::OkStatus();
+  const auto ledger = read_ledger_file(*storage, job_id);
+  if (!ledger.ok() && !absl::IsNotFound(ledger.status())) return ledger.status();
+  if (ledger.ok() && std::any_of(ledger->entries().begin(), ledger->entries().end(),
+                                 [](const pb::LedgerEntry& entry) {
+                                   return entry.state() == pb::LedgerEntry::PREPARED ||
+                                          entry.state() == pb::LedgerEntry::LOST;
+                                 })) {
+    return absl::OkStatus();
+  }
+  return storage->delete_folder(job_id);
 }
 
 }  // namespace weir

@@ -44,7 +44,13 @@ absl::Status write_ledgers(const pb::TransactionLedger& ledger,
 // Deletes what `before` retained and `after` doesn't, savepoints excepted.
 absl::Status delete_subsumed(const pb::JobRecord& before, const pb::JobRecord& after);
 
-// Deletes every checkpoint of the job; the ledger stays.
-absl::Status delete_checkpoints(const pb::JobRecord& record);
+// After the job's end: deletes its checkpoints, unless they are to be kept, and what publications
+// that never happened have left in its folder. The ledger stays.
+absl::Status clean_up(const pb::JobRecord& ended, const std::string& checkpoint_folder,
+                      bool keep_checkpoints);
+
+// When nothing else knows the job any more: deletes its folder with the ledger, unless something
+// else is in it, or the ledger has a transaction that isn't known to be committed.
+absl::Status delete_job_folder(const std::string& job_id, const std::string& checkpoint_folder);
 
 }  // namespace weir

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "jobmanager/checkpoint/checkpoint_loader.h"
+#include "jobmanager/checkpoint/checkpoint_publisher.h"
 #include "jobmanager/job/job_options.h"
 
 namespace weir {
@@ -21,6 +22,9 @@ bool is_terminal(const std::string& state) {
 
 // Heartbeats bring the tasks' figures, which people look at.
 constexpr std::chrono::milliseconds kMetricsInterval{1000};
+
+// From a library's upload to the submission of its job.
+constexpr std::chrono::minutes kSubmissionPatience{10};
 
 std::string allocation(const std::string& job_id, Attempt attempt) {
   return absl::StrCat(job_id, "/", attempt.value());
@@ -73,6 +77,7 @@ absl::Status Dispatcher::start() {
   }
   mailbox_->post([this] {
     forget_old_jobs();
+    clean_up_libraries();
     send_heartbeats();
   });
   return absl::OkStatus();
@@ -389,6 +394,7 @@ void Dispatcher::job_terminated(const std::string& job_id, pb::JobDetails detail
     ended_[job_id] = std::move(details);
     jobs_.erase(job_id);
     forget_old_jobs();
+    clean_up_libraries();
   });
 }
 
@@ -407,11 +413,45 @@ void Dispatcher::forget_old_jobs() {
   for (const auto& [end_ms, job_id] : by_end) {
     ended_.erase(job_id);
     io_->post([this, job_id = job_id] {
-      if (const absl::Status removed = store_.remove(job_id); !removed.ok()) {
-        WEIR_LOG_WARN(LogContext{}, "job {}: {}", job_id, std::string(removed.message()));
+      if (const absl::Status forgotten = forget(job_id); !forgotten.ok()) {
+        WEIR_LOG_WARN(LogContext{}, "job {}: {}", job_id, std::string(forgotten.message()));
       }
     });
   }
+}
+
+// Its folder first: without the record nobody would find it.
+absl::Status Dispatcher::forget(const std::string& job_id) {
+  WEIR_ASSIGN_OR_RETURN(const VersionedJobRecord stored, store_.read(job_id));
+  WEIR_ASSIGN_OR_RETURN(const JobOptions job_options,
+                        make_job_options(config_, stored.record.graph(), checkpoint_folder_));
+  const std::string& folder = job_options.checkpoint_folder;
+  WEIR_RETURN_IF_ERROR(
+      clean_up(stored.record, folder, keeps_checkpoints(stored.record, job_options)));
+  WEIR_RETURN_IF_ERROR(delete_job_folder(job_id, folder));
+  return store_.remove(job_id);
+}
+
+void Dispatcher::clean_up_libraries() {
+  io_->post([this] {
+    if (const absl::Status removed = remove_unneeded_libraries(); !removed.ok()) {
+      WEIR_LOG_WARN(LogContext{}, "job libraries: {}", std::string(removed.message()));
+    }
+  });
+}
+
+absl::Status Dispatcher::remove_unneeded_libraries() {
+  std::erase_if(uploaded_, [&](const auto& upload) {
+    return clock_.now() - upload.second > kSubmissionPatience;
+  });
+  std::set<std::string> needed;
+  for (const auto& [sha256, time] : uploaded_) needed.insert(sha256);
+  WEIR_ASSIGN_OR_RETURN(const std::vector<VersionedJobRecord> records, store_.read_all());
+  for (const VersionedJobRecord& stored : records) {
+    const pb::JobRecord& record = stored.record;
+    if (!is_terminal(record.state())) needed.insert(record.graph().library_sha256());
+  }
+  return store_.remove_libraries_except(needed);
 }
 
 }  // namespace weir

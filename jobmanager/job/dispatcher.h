@@ -115,6 +115,10 @@ class Dispatcher final : public JobServices, public ClusterView {
   absl::Status claim(const std::string& job_id, const std::vector<std::string>& resources);
   // Ended jobs beyond jobstore.max-capacity, oldest first.
   void forget_old_jobs();
+  void clean_up_libraries();
+  // The next two on the I/O thread.
+  absl::Status forget(const std::string& job_id);
+  absl::Status remove_unneeded_libraries();
   const TaskManager* find_session(uint64_t session) const;
 
   // Runs `with(controller)` in the job's mailbox; NotFound or FailedPrecondition to the reply if
@@ -146,6 +150,9 @@ class Dispatcher final : public JobServices, public ClusterView {
   Mailbox::TimerId slot_timer_ = 0;
   Mailbox::TimerId liveness_timer_ = 0;
   std::mt19937_64 random_{std::random_device{}()};
+
+  // Only on the I/O thread: libraries whose jobs may not have been submitted yet.
+  std::map<std::string, MonotonicTime> uploaded_;
 
   std::shared_ptr<Mailbox> io_;  // libraries, savepoints and records of submissions
   std::shared_ptr<Mailbox> mailbox_;

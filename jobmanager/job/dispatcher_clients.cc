@@ -49,6 +49,7 @@ void Dispatcher::put_library(std::string sha256, std::string data,
   // Dropped replies are answered: see Reply.
   (void)io_->try_post([this, sha256 = std::move(sha256), data = std::move(data),
                        reply = std::move(reply)]() mutable {
+    uploaded_[sha256] = clock_.now();
     const absl::Status stored = store_.put_library(sha256, data);
     if (!stored.ok()) return reply(stored);
     reply(pb::LibraryUploaded());

@@ -341,16 +341,13 @@ void JobController::terminate(JobIntent as) {
           return;
         }
         terminated_ = true;
-        // A failed job's checkpoints are kept: its output may still have to be put right.
-        if (as == JobIntent::kFinish ||
-            (as == JobIntent::kCancel && !options_.keep_on_cancellation)) {
-          environment_.writer.run([record = record_] {
-            if (const absl::Status deleted = delete_checkpoints(record); !deleted.ok()) {
-              WEIR_LOG_WARN(LogContext{}, "job {}: {}", record.job_id(),
-                            std::string(deleted.message()));
-            }
-          });
-        }
+        environment_.writer.run([record = record_, folder = options_.checkpoint_folder,
+                                 keep = keeps_checkpoints(record_, options_)] {
+          if (const absl::Status deleted = clean_up(record, folder, keep); !deleted.ok()) {
+            WEIR_LOG_WARN(LogContext{}, "job {}: {}", record.job_id(),
+                          std::string(deleted.message()));
+          }
+        });
         WEIR_LOG_INFO(log_context(), "the job is {}", record_.state());
         if (stop_reply_) {
           if (as == JobIntent::kFinish) {

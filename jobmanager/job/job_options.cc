@@ -39,6 +39,11 @@ absl::StatusOr<JobOptions> make_job_options(const Config& cluster, const pb::Job
   return result;
 }
 
+bool keeps_checkpoints(const pb::JobRecord& ended, const JobOptions& options) {
+  if (ended.state() == "CANCELED") return options.keep_on_cancellation;
+  return ended.state() != "FINISHED";
+}
+
 std::unique_ptr<RestartStrategy> make_restart_strategy(const JobOptions& job,
                                                        std::function<double()> random) {
   const Config& config = job.config;

@@ -10,6 +10,7 @@
 #include "jobmanager/checkpoint/checkpoint_coordinator.h"
 #include "jobmanager/recover/restart_strategy.h"
 #include "proto/job_graph.pb.h"
+#include "proto/job_record.pb.h"
 
 namespace weir {
 
@@ -31,6 +32,10 @@ struct JobOptions {
 // `default_folder` holds the checkpoints of jobs that name no folder.
 absl::StatusOr<JobOptions> make_job_options(const Config& cluster, const pb::JobGraph& graph,
                                             const std::string& default_folder);
+
+// Whether the checkpoints of a job that has ended are kept. A failed job's always are: its output
+// may still have to be put right.
+bool keeps_checkpoints(const pb::JobRecord& ended, const JobOptions& options);
 
 std::unique_ptr<RestartStrategy> make_restart_strategy(const JobOptions& options,
                                                        std::function<double()> random);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -60,6 +61,10 @@ class FakeMetadataStore final : public MetadataStore {
   absl::StatusOr<std::string> library_path(const std::string& sha256) override {
     if (!libraries_.contains(sha256)) return absl::NotFoundError("no such library");
     return absl::StrCat("memory:", sha256);
+  }
+  absl::Status remove_libraries_except(const std::set<std::string>& needed) override {
+    std::erase_if(libraries_, [&](const auto& library) { return !needed.contains(library.first); });
+    return absl::OkStatus();
   }
 
  private:

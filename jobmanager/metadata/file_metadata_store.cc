@@ -166,4 +166,18 @@ absl::StatusOr<std::string> FileMetadataStore::library_path(const std::string& s
   return path;
 }
 
+absl::Status FileMetadataStore::remove_libraries_except(const std::set<std::string>& needed) {
+  std::error_code error;
+  std::vector<fs::path> unneeded;
+  for (const auto& entry : fs::directory_iterator(absl::StrCat(folder_, "/libraries"), error)) {
+    if (!needed.contains(entry.path().filename().string())) unneeded.push_back(entry.path());
+  }
+  for (const fs::path& path : unneeded) {
+    if (!error) fs::remove(path, error);
+  }
+  if (!error) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("can't clean up ", folder_, "/libraries: ", error.message()));
+}
+
 }  // namespace weir

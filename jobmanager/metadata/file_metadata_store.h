@@ -31,6 +31,8 @@ class FileMetadataStore final : public MetadataStore {
   absl::Status remove(const std::string& job_id) override;
   absl::Status put_library(const std::string& sha256, std::string_view data) override;
   absl::StatusOr<std::string> library_path(const std::string& sha256) override;
+  // REQUIRES: no put_library() at the same time; what one that was killed has left goes too.
+  absl::Status remove_libraries_except(const std::set<std::string>& needed) override;
 
  private:
   FileMetadataStore(std::string folder, int lock_fd)

@@ -106,6 +106,10 @@ TEST_F(FileMetadataStoreTest, ALibraryIsFoundByItsContentOnly) {
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("upload it first")));
   EXPECT_THAT((*store)->put_library("ab", "ELF"), IsOk());
   EXPECT_EQ((*store)->library_path("ab").value(), folder_ + "/libraries/ab");
+  EXPECT_THAT((*store)->put_library("cd", "ELF"), IsOk());
+  EXPECT_THAT((*store)->remove_libraries_except({"cd"}), IsOk());
+  EXPECT_THAT((*store)->library_path("ab"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT((*store)->library_path("cd"), IsOk());
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,7 @@ class MetadataStore {
   // Job libraries, by content.
   virtual absl::Status put_library(const std::string& sha256, std::string_view data) = 0;
   virtual absl::StatusOr<std::string> library_path(const std::string& sha256) = 0;
+  virtual absl::Status remove_libraries_except(const std::set<std::string>& needed) = 0;
 };
 
 }  // namespace weir

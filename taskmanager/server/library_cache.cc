@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
@@ -12,6 +14,12 @@
 namespace weir {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::chrono::hours kUnusedTime{7 * 24};
+
+}  // namespace
 
 LibraryCache::LibraryCache(std::string folder, Fetch fetch)
     : folder_(std::move(folder)), fetch_(std::move(fetch)), mailbox_({.name = "libraries"}) {
@@ -44,12 +52,34 @@ absl::StatusOr<std::shared_ptr<const JobLibrary>> LibraryCache::load(const std::
   }
   const fs::path file = fs::path(name).filename();
   const fs::path path = fs::path(folder_) / sha256 / (file.empty() ? "job.so" : file);
+  std::error_code error;
+  fs::last_write_time(path.parent_path(), fs::file_time_type::clock::now(), error);
   const auto present = sha256_of_file(path.string());
-  if (!present.ok() || *present != sha256) WEIR_RETURN_IF_ERROR(fetch_verified(sha256, path));
-  WEIR_ASSIGN_OR_RETURN(auto library, JobLibrary::load(path.string()));
+  if (!present.ok() || *present != sha256) {
+    WEIR_RETURN_IF_ERROR(fetch_verified(sha256, path));
+    remove_unused();
+  }
+  auto library = JobLibrary::load(path.string());
+  if (!library.ok() && !fs::exists(path, error)) {
+    return absl::UnavailableError(absl::StrCat(path.string(), " was deleted while it was loaded"));
+  }
+  WEIR_RETURN_IF_ERROR(library.status());
   MutexLock lock(mutex_);
-  loaded_[sha256] = library;
+  loaded_[sha256] = *library;
   return library;
+}
+
+// A folder's time is that of its last load.
+void LibraryCache::remove_unused() const {
+  const auto oldest = fs::file_time_type::clock::now() - kUnusedTime;
+  std::error_code error;
+  std::vector<fs::path> unused;
+  for (const auto& entry : fs::directory_iterator(folder_, error)) {
+    const auto last_use = entry.last_write_time(error);
+    if (!error && last_use < oldest) unused.push_back(entry.path());
+  }
+  // What can't be deleted now is tried again.
+  for (const fs::path& path : unused) fs::remove_all(path, error);
 }
 
 absl::Status LibraryCache::fetch_verified(const std::string& sha256, const std::string& path) {

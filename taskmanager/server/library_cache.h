@@ -14,7 +14,9 @@
 namespace weir {
 
 // The job libraries of this host by content: fetched once, verified, loaded once per process.
-// <folder>/<sha256>/<name> appears by a rename, so TaskManagers may share the folder.
+// <folder>/<sha256>/<name> appears by a rename, so TaskManagers may share the folder, also those of
+// several clusters; so nobody knows which libraries are needed, and those go that no TaskManager
+// has loaded for a week.
 //
 // Thread rule: get() from any thread. `fetch` and the slow callbacks run on the cache's thread.
 class LibraryCache {
@@ -36,6 +38,7 @@ class LibraryCache {
   absl::StatusOr<std::shared_ptr<const JobLibrary>> load(const std::string& sha256,
                                                          const std::string& name);
   absl::Status fetch_verified(const std::string& sha256, const std::string& path);
+  void remove_unused() const;
   std::shared_ptr<const JobLibrary> find(const std::string& sha256);
 
   const std::string folder_;

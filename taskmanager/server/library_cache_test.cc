@@ -107,5 +107,20 @@ TEST_F(LibraryCacheTest, NothingIsWrittenOutsideTheFolder) {
   EXPECT_TRUE(fs::exists(folder_ + "/" + hash_of(kJob) + "/escaped.so"));
 }
 
+TEST_F(LibraryCacheTest, WhatNobodyHasLoadedForAWeekIsDeletedAtTheNextFetch) {
+  ASSERT_THAT(get(hash_of(kJob)), IsOk());
+  const auto week_ago = fs::file_time_type::clock::now() - std::chrono::hours(7 * 24 + 1);
+  fs::last_write_time(folder_ + "/" + hash_of(kJob), week_ago);
+  fs::create_directories(folder_ + "/abandoned");
+  fs::last_write_time(folder_ + "/abandoned", week_ago);
+  start();  // another process: loads it again
+  ASSERT_THAT(get(hash_of(kJob)), IsOk());
+  EXPECT_TRUE(fs::exists(folder_ + "/abandoned"));
+  job_ = kOldJob;
+  (void)get(hash_of(kOldJob));
+  EXPECT_FALSE(fs::exists(folder_ + "/abandoned"));
+  EXPECT_TRUE(fs::exists(folder_ + "/" + hash_of(kJob)));
+}
+
 }  // namespace
 }  // namespace weir

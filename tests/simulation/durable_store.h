@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,9 @@ class SimulatedMetadataStore final : public MetadataStore {
   }
   absl::StatusOr<std::string> library_path(const std::string&) override {
     return absl::UnimplementedError("library_path");
+  }
+  absl::Status remove_libraries_except(const std::set<std::string>&) override {
+    return absl::UnimplementedError("remove_libraries_except");
   }
 
  private:
