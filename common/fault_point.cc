@@ -51,7 +51,7 @@ Registry& registry() {
 absl::Status malformed(std::string_view item, std::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat(
       "WEIR_FAULT: '", std::string(item), "': ", std::string(why),
-      "; expected name=kill[:MS]|stop|delay:MS|error[:TEXT], then @N for the n-th hit"));
+      "; expected name=kill[:MS]|stop[:MS]|delay:MS|error[:TEXT], then @N for the n-th hit"));
 }
 
 absl::StatusOr<std::pair<std::string, Fault>> parse_item(const std::string& item) {
@@ -70,18 +70,17 @@ absl::StatusOr<std::pair<std::string, Fault>> parse_item(const std::string& item
   const size_t colon = action.find(':');
   if (colon != std::string::npos) argument = action.substr(colon + 1);
   action = action.substr(0, colon);
-  if (action == "delay" || action == "kill") {
-    fault.action = action == "kill" ? Action::kKill : Action::kDelay;
+  if (action == "error") {
+    fault.action = Action::kError;
+    fault.error = argument;
+  } else if (action == "delay" || action == "kill" || action == "stop") {
+    fault.action = action == "kill"   ? Action::kKill
+                   : action == "stop" ? Action::kStop
+                                      : Action::kDelay;
     const bool needed = action == "delay" || colon != std::string::npos;
     if (needed && (!absl::SimpleAtoi(argument, &fault.delay_ms) || fault.delay_ms < 0)) {
       return malformed(item, absl::StrCat(action, " takes milliseconds"));
     }
-  } else if (action == "error") {
-    fault.action = Action::kError;
-    fault.error = argument;
-  } else if (action == "stop") {
-    fault.action = Action::kStop;
-    if (colon != std::string::npos) return malformed(item, "the action takes no argument");
   } else {
     return malformed(item, absl::StrCat("no action '", action, "'"));
   }
@@ -124,9 +123,9 @@ std::optional<Fault> take_fault(const std::string& name) {
 absl::Status act(const std::string& name) {
   const std::optional<Fault> fault = take_fault(name);
   if (!fault) return absl::OkStatus();
+  std::this_thread::sleep_for(std::chrono::milliseconds(fault->delay_ms));
   switch (fault->action) {
     case Action::kKill:
-      std::this_thread::sleep_for(std::chrono::milliseconds(fault->delay_ms));
       ::kill(::getpid(), SIGKILL);
       ::pause();
       break;
@@ -134,7 +133,6 @@ absl::Status act(const std::string& name) {
       ::kill(::getpid(), SIGSTOP);
       break;
     case Action::kDelay:
-      std::this_thread::sleep_for(std::chrono::milliseconds(fault->delay_ms));
       break;
     case Action::kError:
       return absl::InternalError(fault->error.empty() ? absl::StrCat("fault point ", name)

@@ -6,9 +6,9 @@
 //   WEIR_RETURN_IF_ERROR(WEIR_FAULT_POINT_STATUS("checkpoint_storage.before_fsync"));
 //
 // Off unless the environment says WEIR_FAULT=name=action[:argument][@n][,…]
-//   kill[:MS]     SIGKILL to itself, after a sleep     delay:MS      sleeps
-//   stop          SIGSTOP to itself                    error[:TEXT]  WEIR_FAULT_POINT_STATUS
-//                                                                    returns a status
+//   kill[:MS]     SIGKILL to itself, MS ms later     delay:MS      sleeps
+//   stop[:MS]     SIGSTOP to itself, MS ms later     error[:TEXT]  WEIR_FAULT_POINT_STATUS returns
+//                                                                  a status
 // at the n-th hit (default the first), once. With WEIR_FAULT_ARMED_BY=path hits count only from
 // when that file exists. Before it acts the line `fault point NAME hit N action` is written to
 // stderr and, with WEIR_FAULT_LOG=path, appended to that file and fsynced. Off, a fault point costs

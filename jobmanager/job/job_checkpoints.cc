@@ -47,9 +47,11 @@ void JobController::execute(CheckpointDecisions decisions) {
                      complete->set_job_id(job_id_);
                      complete->set_attempt(notify.permit.attempt().value());
                      complete->set_checkpoint_id(notify.permit.checkpoint().value());
+                     bool notified_one = false;
                      for (const std::string& taskmanager : machine_.participants()) {
+                       if (notified_one) WEIR_FAULT_POINT("job.notified_one");
                        send(taskmanager, message);
-                       WEIR_FAULT_POINT("job.notified_one");
+                       notified_one = true;
                      }
                    },
                    [&](const AbortDecision& aborted) { checkpoint_aborted(aborted); },
