@@ -209,6 +209,27 @@ TEST_F(SourceClusterTest, ARestoredSourceGoesOnWhereItsSplitsAre) {
   EXPECT_THAT(std::set<std::string>(values.begin(), values.end()), SizeIs(6000));
 }
 
+TEST_F(SourceClusterTest, AReaderThatIsConnectedReadsItsFirstSplitBeforeReadersThatConnect) {
+  topic_ = broker().create_topic("in", 1);
+  broker().produce(topic_, {"first"});
+  const std::vector<Split> splits = {to_split({topic_, 0})};
+  FakeReaderContext context;
+  const auto connect_and_read = [&] {
+    const auto reader = create_source_reader(options());
+    reader->open(context);
+    reader->add_splits(splits);
+    while (reader->records().empty()) reader->poll(milliseconds(10));
+  };
+  const auto connected = create_source_reader(options());
+  connected->open(context);
+  for (int i = 0; i < 3; ++i) connect_and_read();  // so long that the other is connected, too
+
+  connected->add_splits(splits);
+  for (int i = 0; i < 3; ++i) connect_and_read();
+  connected->poll(milliseconds(0));
+  EXPECT_THAT(connected->records(), SizeIs(1));
+}
+
 TEST_F(SourceClusterTest, StartsWhereItIsTold) {
   topic_ = broker().create_topic("in", 1);
   broker().produce(topic_, numbers(0, 10));

@@ -5,6 +5,7 @@
 #include <regex>
 #include <string>
 
+#include "connectors/kafka/client/consumer_queue.h"
 #include "weir/error.h"
 
 namespace weir {
@@ -74,6 +75,7 @@ Properties consumer_properties(const KafkaSourceOptions& options) {
   properties["isolation.level"] = options.isolation_level == IsolationLevel::kReadCommitted
                                       ? "read_committed"
                                       : "read_uncommitted";
+  ConsumerQueue::configure(properties);
   return properties;
 }
 

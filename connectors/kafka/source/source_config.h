@@ -5,8 +5,7 @@
 
 namespace weir::kafka {
 
-// What librdkafka is given for a reader. Its queue is as large as the memory budget allows, because
-// it looks at a full queue again only after up to a second.
+// What librdkafka is given for a reader. Its queue is as large as the memory budget allows.
 Properties consumer_properties(const KafkaSourceOptions& options);
 
 }  // namespace weir::kafka

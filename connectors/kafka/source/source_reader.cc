@@ -11,9 +11,7 @@
 namespace weir::kafka {
 namespace {
 
-constexpr std::size_t kBatchRecords = 4096;
 constexpr std::chrono::milliseconds kGaugeInterval{1000};
-constexpr std::chrono::milliseconds kFetchMoreInterval{5};
 constexpr std::chrono::seconds kLastCommitWait{2};
 
 struct NoConsumerClose {
@@ -58,11 +56,18 @@ void KafkaSourceReader::open(SourceReaderContext& context) {
   absl::StatusOr<HandlePtr> handle = make_handle(RD_KAFKA_CONSUMER, *std::move(conf));
   if (!handle.ok()) throw FatalError("KafkaSource: " + std::string(handle.status().message()));
   handle_ = *std::move(handle);
-  queue_.reset(rd_kafka_queue_get_consumer(handle_.get()));
+  queue_ = std::make_unique<ConsumerQueue>(handle_.get());
   commit_results_.reset(rd_kafka_queue_new(handle_.get()));
-  messages_.resize(kBatchRecords);
-  records_.reserve(kBatchRecords);
   wake_up_queue_ = queue_.get();
+  for (const std::string& topic : options_.topics) topic_handle(topic);
+}
+
+// Makes librdkafka ask for the topic's leaders now. By itself it asks for those of a topic that it
+// meets in an assignment after up to a second.
+const rd_kafka_topic_t* KafkaSourceReader::topic_handle(const std::string& topic) {
+  TopicPtr& handle = topics_[topic];
+  if (!handle) handle.reset(rd_kafka_topic_new(handle_.get(), topic.c_str(), /*conf=*/nullptr));
+  return handle.get();
 }
 
 void KafkaSourceReader::add_splits(std::span<const Split> splits) {
@@ -73,6 +78,7 @@ void KafkaSourceReader::add_splits(std::span<const Split> splits) {
     partitions_.push_back(std::make_unique<Partition>());
     Partition& added = *partitions_.back();
     added.split = *std::move(partition);
+    added.topic_handle = topic_handle(added.split.topic);
     added.done = added.split.finished();
     if (!added.done) to_assign.push_back(&added.split);
   }
@@ -81,60 +87,23 @@ void KafkaSourceReader::add_splits(std::span<const Split> splits) {
               "partitions can't be assigned");
 }
 
-void KafkaSourceReader::drop_batch() {
-  records_.clear();
-  for (std::size_t i = 0; i < message_count_; ++i) rd_kafka_message_destroy(messages_[i]);
-  message_count_ = 0;
-}
-
-void KafkaSourceReader::fetch(std::chrono::milliseconds wait) {
-  const auto consume = [&](int wait_ms, std::size_t count_max) {
-    const ssize_t count = rd_kafka_consume_batch_queue(
-        queue_.get(), wait_ms, messages_.data() + message_count_, count_max);
-    if (count < 0) throw Error("KafkaSource: " + error_text(rd_kafka_last_error()));
-    message_count_ += static_cast<std::size_t>(count);
-  };
-  consume(0, kBatchRecords);
-  // With a wait librdkafka returns only when the whole batch is full, so wait for one record.
-  if (message_count_ == 0 && wait.count() > 0) {
-    consume(static_cast<int>(wait.count()), 1);
-    if (message_count_ > 0) consume(0, kBatchRecords - message_count_);
-  }
-}
-
-// By itself librdkafka looks at a queue that has room again after up to a second, which would bound
-// the throughput to one queue a second. Setting the credentials that it has already wakes its
-// broker threads, and does nothing else.
-void KafkaSourceReader::fetch_more() {
-  const auto now = std::chrono::steady_clock::now();
-  if (now < next_fetch_more_) return;
-  next_fetch_more_ = now + kFetchMoreInterval;
-  const auto property = [&](const std::string& name) {
-    const auto found = options_.properties.find(name);
-    return found == options_.properties.end() ? "" : found->second.c_str();
-  };
-  throw_error(rd_kafka_sasl_set_credentials(handle_.get(), property("sasl.username"),
-                                            property("sasl.password")),
-              "the broker threads can't be woken");
-}
-
 PollStatus KafkaSourceReader::poll(std::chrono::milliseconds wait) {
-  drop_batch();
+  records_.clear();
   if (no_more_splits_ && all_done()) return PollStatus::kEndOfInput;
-  fetch_more();
-  fetch(wait);
-  for (std::size_t i = 0; i < message_count_; ++i) {
-    if (messages_[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] {
-      take(*messages_[i]);
+  const absl::StatusOr<std::span<rd_kafka_message_t* const>> batch = queue_->next_batch(wait);
+  if (!batch.ok()) throw Error("KafkaSource: " + std::string(batch.status().message()));
+  for (const rd_kafka_message_t* message : *batch) {
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] {
+      take(*message);
     } else {
-      take_error(*messages_[i]);
+      take_error(*message);
     }
   }
   if (some_finished_) unassign_finished();
   take_commit_results();
   if (std::chrono::steady_clock::now() >= next_gauges_) show_gauges();
   WEIR_FAULT_POINT("source.polled");
-  return message_count_ > 0 ? PollStatus::kMoreAvailable : PollStatus::kIdle;
+  return !batch->empty() ? PollStatus::kMoreAvailable : PollStatus::kIdle;
 }
 
 KafkaSourceReader::Partition& KafkaSourceReader::partition_of(const rd_kafka_message_t& message) {
@@ -145,15 +114,8 @@ KafkaSourceReader::Partition& KafkaSourceReader::partition_of(const rd_kafka_mes
   for (const std::unique_ptr<Partition>& partition : partitions_) {
     if (matches(*partition)) return *(last_partition_ = partition.get());
   }
-  const char* const topic = rd_kafka_topic_name(message.rkt);
-  for (const std::unique_ptr<Partition>& partition : partitions_) {
-    if (partition->split.partition == message.partition && partition->split.topic == topic) {
-      partition->topic_handle = message.rkt;
-      return *(last_partition_ = partition.get());
-    }
-  }
-  throw Error(absl::StrCat("KafkaSource: a record came from ", topic, "-", message.partition,
-                           ", which isn't assigned here"));
+  throw Error(absl::StrCat("KafkaSource: a record came from ", rd_kafka_topic_name(message.rkt),
+                           "-", message.partition, ", which isn't assigned here"));
 }
 
 void KafkaSourceReader::take(const rd_kafka_message_t& message) {
@@ -291,12 +253,12 @@ void KafkaSourceReader::show_gauges() {
 }
 
 void KafkaSourceReader::wake_up() {
-  if (rd_kafka_queue_t* const queue = wake_up_queue_.load()) rd_kafka_queue_yield(queue);
+  if (ConsumerQueue* const queue = wake_up_queue_.load()) queue->wake_up();
 }
 
 void KafkaSourceReader::close() {
   if (!handle_) return;
-  drop_batch();
+  queue_->drop_batch();
   const auto deadline = std::chrono::steady_clock::now() + kLastCommitWait;
   while (commits_under_way_ > 0 && !context_->cancelled() &&
          std::chrono::steady_clock::now() < deadline) {
@@ -306,6 +268,7 @@ void KafkaSourceReader::close() {
   wake_up_queue_ = nullptr;
   queue_.reset();
   commit_results_.reset();
+  topics_.clear();
   // No group was joined, so there is none to leave.
   NoConsumerClose()(handle_.release());
 }

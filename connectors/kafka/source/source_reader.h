@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "connectors/kafka/client/consumer_queue.h"
 #include "connectors/kafka/client/rdkafka_handle.h"
 #include "connectors/kafka/source/partition_split.h"
 #include "weir/kafka/source.h"
@@ -38,14 +39,12 @@ class KafkaSourceReader final : public SourceReaderCore {
  private:
   struct Partition {
     PartitionSplit split;
-    const rd_kafka_topic_t* topic_handle = nullptr;  // of the messages seen so far
-    bool done = false;                               // unassigned, or never assigned
+    const rd_kafka_topic_t* topic_handle = nullptr;
+    bool done = false;  // unassigned, or never assigned
   };
   using Positions = std::vector<PartitionSplit>;
 
-  void drop_batch();
-  void fetch_more();
-  void fetch(std::chrono::milliseconds wait);
+  const rd_kafka_topic_t* topic_handle(const std::string& topic);
   void take(const rd_kafka_message_t& message);
   void take_error(const rd_kafka_message_t& message);
   Partition& partition_of(const rd_kafka_message_t& message);
@@ -57,17 +56,16 @@ class KafkaSourceReader final : public SourceReaderCore {
   const KafkaSourceOptions options_;
   SourceReaderContext* context_ = nullptr;
   HandlePtr handle_;
-  QueuePtr queue_;
+  std::unique_ptr<ConsumerQueue> queue_;
   QueuePtr commit_results_;
-  std::atomic<rd_kafka_queue_t*> wake_up_queue_{nullptr};
+  std::map<std::string, TopicPtr> topics_;
+  std::atomic<ConsumerQueue*> wake_up_queue_{nullptr};
 
   std::vector<std::unique_ptr<Partition>> partitions_;
   Partition* last_partition_ = nullptr;
   bool no_more_splits_ = false;
   bool some_finished_ = false;
 
-  std::vector<rd_kafka_message_t*> messages_;
-  std::size_t message_count_ = 0;
   std::vector<KafkaRecord> records_;
 
   std::map<std::int64_t, Positions> positions_by_checkpoint_;
@@ -75,7 +73,6 @@ class KafkaSourceReader final : public SourceReaderCore {
   std::int64_t commits_failed_ = 0;
   IoCounts counts_;
   std::chrono::steady_clock::time_point next_gauges_;
-  std::chrono::steady_clock::time_point next_fetch_more_;
 };
 
 }  // namespace weir::kafka
