@@ -16,24 +16,24 @@ namespace weir::cli {
 
 namespace {
 
-using kafka::RecordPosition;
 using kafka::TopicComparison;
 
 constexpr std::uint64_t kProgressRecords = 1'000'000;
 
-// Calls `visit` for every record; shows on a terminal how far it is.
+// Shows every record to `visit`, and on a terminal how far it is.
 absl::Status read_with_progress(const VerifyOptions& options, const std::string& topic,
-                                const kafka::RecordVisitor& visit) {
+                                const kafka::BatchVisitor& visit) {
   const bool terminal = isatty(STDERR_FILENO) != 0;
   std::uint64_t records = 0;
-  WEIR_RETURN_IF_ERROR(kafka::read_topic(options.properties, topic,
-                                         [&](std::string_view value, RecordPosition position) {
-                                           visit(value, position);
-                                           if (++records % kProgressRecords == 0 && terminal) {
-                                             fmt::print(stderr, "\r{}: {} records", topic, records);
-                                           }
-                                         }));
-  if (terminal && records >= kProgressRecords) fmt::print(stderr, "\n");
+  std::uint64_t shown = 0;
+  WEIR_RETURN_IF_ERROR(kafka::read_topic(options.properties, topic, [&](const auto batch) {
+    visit(batch);
+    records += batch.size();
+    if (!terminal || records - shown < kProgressRecords) return;
+    shown = records;
+    fmt::print(stderr, "\r{}: {} records", topic, records);
+  }));
+  if (shown > 0) fmt::print(stderr, "\n");
   return absl::OkStatus();
 }
 
@@ -49,9 +49,9 @@ absl::Status compare_counts(const VerifyOptions& options) {
   std::uint64_t input = 0;
   std::uint64_t output = 0;
   WEIR_RETURN_IF_ERROR(read_with_progress(options, options.input_topic,
-                                          [&](std::string_view, RecordPosition) { ++input; }));
+                                          [&](const auto batch) { input += batch.size(); }));
   WEIR_RETURN_IF_ERROR(read_with_progress(options, options.output_topic,
-                                          [&](std::string_view, RecordPosition) { ++output; }));
+                                          [&](const auto batch) { output += batch.size(); }));
   if (options.json) {
     fmt::print("{}\n", nlohmann::json{{"input", input}, {"output", output}}.dump());
   } else {
@@ -75,16 +75,13 @@ absl::Status verify_topics(const VerifyOptions& options) {
   }
 
   TopicComparison comparison(options.map);
-  WEIR_RETURN_IF_ERROR(read_with_progress(
-      options, options.input_topic,
-      [&](std::string_view value, RecordPosition) { comparison.expect(value); }));
-  WEIR_RETURN_IF_ERROR(read_with_progress(
-      options, options.output_topic,
-      [&](std::string_view value, auto position) { comparison.observe(value, position); }));
+  WEIR_RETURN_IF_ERROR(read_with_progress(options, options.input_topic,
+                                          [&](const auto batch) { comparison.expect(batch); }));
+  WEIR_RETURN_IF_ERROR(read_with_progress(options, options.output_topic,
+                                          [&](const auto batch) { comparison.observe(batch); }));
   if (comparison.lost() > 0) {
     WEIR_RETURN_IF_ERROR(read_with_progress(
-        options, options.input_topic,
-        [&](std::string_view value, auto position) { comparison.is_missing(value, position); }));
+        options, options.input_topic, [&](const auto batch) { comparison.find_lost(batch); }));
   }
 
   if (options.json) {
