@@ -31,7 +31,8 @@ absl::StatusOr<std::string> storage_folder(const Config& config) {
   }
   std::string folder = config.get(options::kHighAvailabilityFolder);
   if (folder.empty()) {
-    folder = absl::StrCat(config.get(options::kTemporaryFolders), "/weir-", ::getuid());
+    const std::string folders = config.get(options::kTemporaryFolders);
+    folder = absl::StrCat(folders.substr(0, folders.find_first_of(",:")), "/weir-", ::getuid());
   }
   if (absl::StartsWith(folder, "file://")) folder = folder.substr(7);
   if (!absl::StartsWith(folder, "/")) {
