@@ -136,12 +136,10 @@ class CheckpointCoordinator {
   CheckpointDecisions on_publication(CheckpointId checkpoint, PublicationOutcome outcome,
                                      MonotonicTime now);
 
-  // What the checkpoint still waits for, for people: "processed (1/2), coordinator of lines".
+  // That haven't acknowledged yet; none if it isn't under way.
   std::vector<TaskIndex> tasks_missing(CheckpointId checkpoint) const;
-  CheckpointId next_id() const { return next_id_; }
   bool publishing() const { return !publishing_.empty(); }
   size_t in_progress() const { return pending_.size() + publishing_.size(); }
-  const CheckpointOptions& options() const { return options_; }
 
  private:
   struct Pending {

@@ -80,7 +80,6 @@ class Dispatcher final : public JobServices, public ClusterView {
   void job_terminated(const std::string& job_id, pb::JobDetails details) override;
 
   MetadataStore& store() { return store_; }
-  const Config& config() const { return config_; }
 
  private:
   struct TaskManager {

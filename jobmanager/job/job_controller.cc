@@ -102,28 +102,8 @@ void JobController::execute(const AttemptDecisions& decisions) {
 void JobController::execute(const AttemptDecision& decision) {
   std::visit(
       Overloaded{
-          [&](const RequestSlots& request) {
-            attempt_.attempt = machine_.attempt();
-            attempt_.restored.reset();
-            slots_.clear();
-            task_states_.clear();
-            metrics_.clear();
-            coordinator_metrics_.clear();
-            attempt_start_ms_ = wall_ms();
-            environment_.mailbox.cancel_timer(restart_timer_);
-            environment_.mailbox.cancel_timer(release_timer_);
-            environment_.services.request_slots(job_id_, attempt_.attempt, request.count,
-                                                options_.slot_request_timeout);
-          },
-          [&](const DeployCoordinatorsDecision& deploy) {
-            pb::ToTaskManager message;
-            pb::DeployCoordinators* coordinators = message.mutable_deploy_coordinators();
-            coordinators->set_job_id(job_id_);
-            coordinators->set_attempt(attempt_.attempt.value());
-            *coordinators->mutable_graph() = record_.graph();
-            for (const std::string& uid : deploy.uids) coordinators->add_uids(uid);
-            send(slots_.front(), std::move(message));
-          },
+          [&](const RequestSlots& request) { begin_attempt(request.count); },
+          [&](const DeployCoordinatorsDecision& deploy) { deploy_coordinators(deploy.uids); },
           [&](const ClaimResources& claim) {
             resources_ = claim.resources;
             environment_.services.claim_resources(job_id_, claim.resources);
@@ -131,41 +111,14 @@ void JobController::execute(const AttemptDecision& decision) {
           [&](const PersistAttempt& persist) { begin_attempt_durably(persist); },
           [&](const RecoverCoordinatorsDecision& recover) { recover_coordinators(recover.uids); },
           [&](const DeployTasksDecision&) { deploy_tasks(); },
-          [&](const PersistResolved& resolved) {
-            environment_.writer.update(
-                [resolved](pb::JobRecord& record) {
-                  pb::CoordinatorState* state = record.add_initial_coordinators();
-                  state->set_uid(resolved.uid);
-                  state->set_state(resolved.state);
-                  return absl::OkStatus();
-                },
-                on_mailbox([this, attempt = attempt_.attempt,
-                            uid = resolved.uid](JobRecordWriter::Result result) {
-                  if (result.status.ok()) {
-                    execute(machine_.resolved_durable(attempt, uid));
-                  } else if (attempt == attempt_.attempt) {
-                    fail_attempt("metadata store", std::string(result.status.message()), false);
-                  }
-                }));
-          },
+          [&](const PersistResolved& resolved) { persist_resolved(resolved); },
           [&](const AcknowledgeResolved& resolved) {
             pb::ToTaskManager message;
             *message.mutable_resolved_state_durable()->mutable_coordinator() =
                 coordinator_id(attempt_, resolved.uid);
             send(slots_.front(), std::move(message));
           },
-          [&](const StartTasksDecision&) {
-            ledger_.on_recovered(
-                attempt_.restored ? std::optional(CheckpointId(attempt_.restored->checkpoint_id()))
-                                  : std::nullopt,
-                wall_ms());
-            pb::ToTaskManager message;
-            pb::StartTasks* start = message.mutable_start_tasks();
-            start->set_job_id(job_id_);
-            start->set_attempt(attempt_.attempt.value());
-            start->set_generation(attempt_.generation.value());
-            send_to_all(message);
-          },
+          [&](const StartTasksDecision&) { start_tasks(); },
           [&](const StartCoordinatorsDecision&) {
             pb::ToTaskManager message;
             pb::StartCoordinators* start = message.mutable_start_coordinators();
@@ -196,6 +149,30 @@ void JobController::execute(const AttemptDecision& decision) {
           [&](const Terminated& end) { terminate(end.as); },
       },
       decision);
+}
+
+void JobController::begin_attempt(int32_t slots) {
+  attempt_.attempt = machine_.attempt();
+  attempt_.restored.reset();
+  slots_.clear();
+  task_states_.clear();
+  metrics_.clear();
+  coordinator_metrics_.clear();
+  attempt_start_ms_ = wall_ms();
+  environment_.mailbox.cancel_timer(restart_timer_);
+  environment_.mailbox.cancel_timer(release_timer_);
+  environment_.services.request_slots(job_id_, attempt_.attempt, slots,
+                                      options_.slot_request_timeout);
+}
+
+void JobController::deploy_coordinators(const std::vector<std::string>& uids) {
+  pb::ToTaskManager message;
+  pb::DeployCoordinators* coordinators = message.mutable_deploy_coordinators();
+  coordinators->set_job_id(job_id_);
+  coordinators->set_attempt(attempt_.attempt.value());
+  *coordinators->mutable_graph() = record_.graph();
+  coordinators->mutable_uids()->Assign(uids.begin(), uids.end());
+  send(slots_.front(), std::move(message));
 }
 
 // Behind every publication before it in the writer's order, so that those are settled; and with it
@@ -247,6 +224,24 @@ void JobController::begin_attempt_durably(const PersistAttempt& decision) {
       }));
 }
 
+void JobController::persist_resolved(const PersistResolved& resolved) {
+  environment_.writer.update(
+      [resolved](pb::JobRecord& record) {
+        pb::CoordinatorState* state = record.add_initial_coordinators();
+        state->set_uid(resolved.uid);
+        state->set_state(resolved.state);
+        return absl::OkStatus();
+      },
+      on_mailbox(
+          [this, attempt = attempt_.attempt, uid = resolved.uid](JobRecordWriter::Result result) {
+            if (result.status.ok()) {
+              execute(machine_.resolved_durable(attempt, uid));
+            } else if (attempt == attempt_.attempt) {
+              fail_attempt("metadata store", std::string(result.status.message()), false);
+            }
+          }));
+}
+
 void JobController::recover_coordinators(const std::vector<std::string>& uids) {
   for (const PlannedCoordinator& coordinator : plan_.coordinators()) {
     if (std::find(uids.begin(), uids.end(), coordinator.uid) == uids.end()) continue;
@@ -263,6 +258,18 @@ void JobController::deploy_tasks() {
     *message.mutable_deploy_task() = deploy_task(attempt_, plan_, record_.graph(), task);
     send(slots_[task.subtask], std::move(message));
   }
+}
+
+void JobController::start_tasks() {
+  std::optional<CheckpointId> restored;
+  if (attempt_.restored) restored = CheckpointId(attempt_.restored->checkpoint_id());
+  ledger_.on_recovered(restored, wall_ms());
+  pb::ToTaskManager message;
+  pb::StartTasks* start = message.mutable_start_tasks();
+  start->set_job_id(job_id_);
+  start->set_attempt(attempt_.attempt.value());
+  start->set_generation(attempt_.generation.value());
+  send_to_all(message);
 }
 
 void JobController::cancel_attempt() {
@@ -340,28 +347,29 @@ void JobController::terminate(JobIntent as) {
           environment_.mailbox.post_after(std::chrono::seconds(1), [this, as] { terminate(as); });
           return;
         }
-        terminated_ = true;
-        environment_.writer.run([record = record_, folder = options_.checkpoint_folder,
-                                 keep = keeps_checkpoints(record_, options_)] {
-          if (const absl::Status deleted = clean_up(record, folder, keep); !deleted.ok()) {
-            WEIR_LOG_WARN(LogContext{}, "job {}: {}", record.job_id(),
-                          std::string(deleted.message()));
-          }
-        });
-        WEIR_LOG_INFO(log_context(), "the job is {}", record_.state());
-        if (stop_reply_) {
-          if (as == JobIntent::kFinish) {
-            pb::SavepointResponse response;
-            response.set_path(stop_path_);
-            stop_reply_(response);
-          } else {
-            stop_reply_(absl::AbortedError(
-                absl::StrCat("the job is ", record_.state(), ": ", record_.last_fault().cause())));
-          }
-        }
-        state_may_have_changed();
-        environment_.services.job_terminated(job_id_, details());
+        terminated(as);
       }));
+}
+
+void JobController::terminated(JobIntent as) {
+  terminated_ = true;
+  environment_.writer.run([record = record_, folder = options_.checkpoint_folder,
+                           keep = keeps_checkpoints(record_, options_)] {
+    if (const absl::Status deleted = clean_up(record, folder, keep); !deleted.ok()) {
+      WEIR_LOG_WARN(LogContext{}, "job {}: {}", record.job_id(), std::string(deleted.message()));
+    }
+  });
+  WEIR_LOG_INFO(log_context(), "the job is {}", record_.state());
+  if (stop_reply_ && as == JobIntent::kFinish) {
+    pb::SavepointResponse response;
+    response.set_path(stop_path_);
+    stop_reply_(response);
+  } else if (stop_reply_) {
+    stop_reply_(absl::AbortedError(
+        absl::StrCat("the job is ", record_.state(), ": ", record_.last_fault().cause())));
+  }
+  state_may_have_changed();
+  environment_.services.job_terminated(job_id_, details());
 }
 
 void JobController::fail_attempt(const std::string& where, const std::string& cause, bool fatal) {

@@ -91,19 +91,23 @@ class JobController {
   // --- the attempt: job_controller.cc ---
   void execute(const AttemptDecisions& decisions);
   void execute(const AttemptDecision& decision);
+  void begin_attempt(int32_t slots);
+  void deploy_coordinators(const std::vector<std::string>& uids);
   void begin_attempt_durably(const PersistAttempt& decision);
+  void persist_resolved(const PersistResolved& resolved);
   void deploy_tasks();
   void recover_coordinators(const std::vector<std::string>& uids);
+  void start_tasks();
   void cancel_attempt();
   void persist_intent(JobIntent intent);
   pb::Fault make_fault(const std::string& where, const std::string& cause) const;
   void record_fault(const RecordFault& fault);
   void terminate(JobIntent as);
+  void terminated(JobIntent as);  // durably
   void fail_attempt(const std::string& where, const std::string& cause, bool fatal);
   void send(const std::string& taskmanager, pb::ToTaskManager message);
   void send_to_all(const pb::ToTaskManager& message);
-  void state_may_have_changed();
-  // The result of a write, taken over and handled in the job's mailbox.
+  // Takes over the record as it is after a write, then goes on with `handle`, in the job's mailbox.
   JobRecordWriter::Done on_mailbox(JobRecordWriter::Done handle);
 
   // --- what TaskManagers say: job_events.cc ---
@@ -134,6 +138,10 @@ class JobController {
   void check_transaction_age();
   std::optional<OldestPrepared> oldest_prepared() const;
   void check_final_commits();
+
+  // --- what clients see: job_details.cc ---
+  void state_may_have_changed();
+  void show_subtask(TaskIndex task, bool finished, pb::VertexDetails& vertex) const;
 
   MonotonicTime now() const { return environment_.clock.now(); }
   int64_t wall_ms() const { return to_unix_ms(environment_.clock.wall_now()); }

@@ -104,29 +104,33 @@ pb::JobStatus JobController::status() const {
   return status;
 }
 
+void JobController::show_subtask(TaskIndex task, bool finished, pb::VertexDetails& vertex) const {
+  const auto state = task_states_.find(task);
+  const char* shown = state == task_states_.end() ? "CREATED" : name_of(state->second);
+  if (finished) shown = "FINISHED";
+  vertex.set_start_time_ms(attempt_start_ms_);
+  ++(*vertex.mutable_tasks_by_state())[shown];
+  pb::SubtaskDetails* subtask = vertex.add_subtasks();
+  subtask->set_subtask(task.subtask);
+  subtask->set_state(shown);
+  subtask->set_attempt(machine_.attempt().value());
+  subtask->set_start_time_ms(attempt_start_ms_);
+  if (static_cast<size_t>(task.subtask) < slots_.size()) {
+    subtask->set_taskmanager_id(slots_[static_cast<size_t>(task.subtask)]);
+  }
+  const auto metrics = metrics_.find(task);
+  if (metrics == metrics_.end()) return;
+  copy_figures(metrics->second, *subtask);
+  add_figures(*subtask, vertex);
+}
+
 pb::JobDetails JobController::details() const {
   pb::JobDetails details = frame(record_, plan_);
   *details.mutable_status() = status();
   const bool ended = terminated_ || machine_.step() == AttemptStep::kDone;
+  const bool finished = ended && details.status().state() == "FINISHED";
   for (TaskIndex task : plan_.tasks()) {
-    pb::VertexDetails* vertex = details.mutable_vertices(task.vertex);
-    vertex->set_start_time_ms(attempt_start_ms_);
-    const auto state = task_states_.find(task);
-    const char* shown = state == task_states_.end() ? "CREATED" : name_of(state->second);
-    if (ended && details.status().state() == "FINISHED") shown = "FINISHED";
-    ++(*vertex->mutable_tasks_by_state())[shown];
-    pb::SubtaskDetails* subtask = vertex->add_subtasks();
-    subtask->set_subtask(task.subtask);
-    subtask->set_state(shown);
-    subtask->set_attempt(machine_.attempt().value());
-    subtask->set_start_time_ms(attempt_start_ms_);
-    if (static_cast<size_t>(task.subtask) < slots_.size()) {
-      subtask->set_taskmanager_id(slots_[static_cast<size_t>(task.subtask)]);
-    }
-    const auto metrics = metrics_.find(task);
-    if (metrics == metrics_.end()) continue;
-    copy_figures(metrics->second, *subtask);
-    add_figures(*subtask, *vertex);
+    show_subtask(task, finished, *details.mutable_vertices(task.vertex));
   }
   for (const auto& [uid, metrics] : coordinator_metrics_) {
     const int32_t vertex = plan_.vertex_of(uid);

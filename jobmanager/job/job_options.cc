@@ -23,7 +23,6 @@ absl::StatusOr<JobOptions> make_job_options(const Config& cluster, const pb::Job
       static_cast<int32_t>(config.get(options::kMaxConcurrentCheckpoints));
   result.checkpoints.tolerable_failures =
       static_cast<int32_t>(config.get(options::kTolerableFailedCheckpoints));
-  result.exactly_once = config.get(options::kCheckpointMode) == "EXACTLY_ONCE";
   result.retained_checkpoints = static_cast<int32_t>(config.get(options::kRetainedCheckpoints));
   const std::string retention = config.get(options::kCheckpointRetention);
   result.keep_on_cancellation = retention == "RETAIN_ON_CANCELLATION";

@@ -19,7 +19,6 @@ enum class OnLostTransaction { kFail, kRewind, kAccept };
 // What a job's configuration says to the JobManager.
 struct JobOptions {
   CheckpointOptions checkpoints;
-  bool exactly_once = true;
   int32_t retained_checkpoints = 1;
   bool keep_on_cancellation = false;
   std::string checkpoint_folder;

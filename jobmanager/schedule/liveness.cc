@@ -28,10 +28,4 @@ std::optional<MonotonicTime> Liveness::next_wakeup() const {
   return next;
 }
 
-std::optional<milliseconds> Liveness::age(const std::string& taskmanager, MonotonicTime now) const {
-  const auto it = last_heard_.find(taskmanager);
-  if (it == last_heard_.end()) return std::nullopt;
-  return duration_cast<milliseconds>(now - it->second);
-}
-
 }  // namespace weir

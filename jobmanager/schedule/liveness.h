@@ -27,8 +27,6 @@ class Liveness {
   // Those silent for longer than the timeout; each is named once.
   std::vector<Silent> expire(MonotonicTime now);
   std::optional<MonotonicTime> next_wakeup() const;
-  std::optional<std::chrono::milliseconds> age(const std::string& taskmanager,
-                                               MonotonicTime now) const;
 
  private:
   const std::chrono::milliseconds timeout_;
