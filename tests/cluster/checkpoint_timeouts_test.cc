@@ -14,6 +14,7 @@ DrillOptions impatient(const std::string& faults) {
   DrillOptions options;
   options.library = "tests/jobs/tunable";
   options.job_arguments = {"--checkpoint-timeout", "1s", "--tolerable-failures", "100"};
+  options.cluster.faults_armed = false;
   options.cluster.environment["taskmanager-1"] = {{"WEIR_FAULT", faults}};
   return options;
 }
@@ -23,10 +24,14 @@ int failed_checkpoints(ProcessedDrill& drill) {
 }
 
 TEST(CheckpointTimeoutTest, TheNextCheckpointCommitsWhatTheFailedOnesPrepared) {
-  ProcessedDrill drill(KafkaFixture::shared(), impatient("task.snapshot_before_ack=delay:2500@6,"
-                                                         "task.snapshot_before_ack=delay:2500@11"));
+  const int first = drawn(2, 1, 8);
+  const std::string fault = "task.snapshot_before_ack=delay:2500@";
+  ProcessedDrill drill(KafkaFixture::shared(),
+                       impatient(fault + std::to_string(first) + "," + fault +
+                                 std::to_string(first + drawn(5, 1, 8))));
   MiniCluster& cluster = drill.cluster();
   drill.start();
+  arm(drill, Counts::kOnceBothSubtasksCommit);
   cluster.wait_until("both delays",
                      [&] { return cluster.faults_hit("taskmanager-1").size() == 2; });
   cluster.wait_until("a failed checkpoint for each",
@@ -38,11 +43,12 @@ TEST(CheckpointTimeoutTest, TheNextCheckpointCommitsWhatTheFailedOnesPrepared) {
 }
 
 TEST(CheckpointTimeoutTest, AKillMeanwhileLeavesTheOutputExact) {
-  const std::string faults = "task.snapshot_before_ack=delay:2500@6,task.barrier_received=kill@7";
-  ProcessedDrill drill(KafkaFixture::shared(), impatient(faults));
+  // It prepares a transaction, and dies long after its checkpoint has timed out.
+  ProcessedDrill drill(KafkaFixture::shared(), impatient(at("task.snapshot_before_ack=kill:2500")));
   drill.start();
-  wait_for_death(drill.cluster(), "taskmanager-1", faults);
-  // What checkpoint 6 had prepared, and more of the subtask that went on.
+  arm(drill, Counts::kOnceBothSubtasksCommit);
+  wait_for_death(drill.cluster(), "taskmanager-1");
+  // What it had prepared, and more of the subtask that went on.
   EXPECT_THAT(drill.open_transactions(), ::testing::SizeIs(::testing::Ge(3U)));
   EXPECT_GE(failed_checkpoints(drill), 1);
   const std::uint64_t generation = drill.generation();

@@ -16,30 +16,23 @@ TEST_P(JobManagerFaultsTest, LeavesTheOutputExact) {
 }
 
 const KillRow kRows[] = {
-    {.name = "AllAcknowledgedNotPublished",
-     .victim = kVictim,
-     .faults = at_checkpoint("job.before_publish=kill@N")},
-    {.name = "ManifestWritten",
-     .victim = kVictim,
-     .faults = at_checkpoint("job.manifest_written=kill@N")},
-    {.name = "LedgerWritten",
-     .victim = kVictim,
-     .faults = at_checkpoint("job.ledger_written=kill@N")},
-    {.name = "BeforeThePointer",
-     .victim = kVictim,
-     .faults = at_checkpoint("job.before_pointer=kill@N")},
+    {.name = "AllAcknowledgedNotPublished", .victim = kVictim, .fault = "job.before_publish=kill"},
+    {.name = "ManifestWritten", .victim = kVictim, .fault = "job.manifest_written=kill"},
+    {.name = "LedgerWritten", .victim = kVictim, .fault = "job.ledger_written=kill"},
+    {.name = "BeforeThePointer", .victim = kVictim, .fault = "job.before_pointer=kill"},
     {.name = "PointerWritten",
      .victim = kVictim,
-     .faults = at_checkpoint("job.pointer_written=kill@N"),
+     .fault = "job.pointer_written=kill",
      .committed_by_recovery = kBoth},
     {.name = "PublishedNobodyNotified",
      .victim = kVictim,
-     .faults = at_checkpoint("job.before_notify=kill@N"),
+     .fault = "job.before_notify=kill",
      .committed_by_recovery = kBoth},
-    // Hit 11 is the first TaskManager's notification of the sixth checkpoint.
+    // Of two: the other's transaction waits for the recovery, the notified one's perhaps too.
     {.name = "OneNotified",
      .victim = kVictim,
-     .faults = "job.notified_one=delay:5000@11",
+     .fault = "job.notified_one=delay:5000",
+     .at_kill = AtKill::kNothing,
      .committed_by_recovery = {1, 2}},
 };
 

@@ -5,21 +5,46 @@
 
 #include <gtest/gtest.h>
 
-#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
+#include "tests/cluster/drill_seed.h"
 #include "tests/cluster/kafka_fixture.h"
 #include "tests/cluster/processed_drill.h"
 
 namespace weir::cluster_test {
 
-// WEIR_DRILL_SEED, which lets the faults come at other checkpoints than by default.
-std::optional<unsigned> drill_seed();
-// A fault text in which N stands for the number of a checkpoint: the sixth, or by the seed another.
-// Earlier ones may have found no records yet.
-std::string at_checkpoint(std::string faults);
+// Its tests share one Kafka, whose own tool has the last word.
+class SharedKafkaTest : public ::testing::Test {
+ public:
+  static void TearDownTestSuite() { expect_no_drill_left_anything_open(KafkaFixture::shared()); }
+};
+
+// From when on the hits of a fault point count.
+enum class Counts {
+  kFromTheStart,
+  kOnceBothSubtasksCommit,
+  kOnceIdsAreUsedAgain,  // so that an open transaction's epoch is above 0
+};
+
+// The hit at which a fault strikes: the usual one, or by WEIR_DRILL_SEED one of a range.
+struct Hit {
+  int usual = 2;
+  int min = 1;
+  int max = 12;
+};
+
+// What Kafka shows in the newest generation of the victim's subtasks; the JobManager's are both.
+enum class AtKill {
+  kNothing,
+  kOpen,               // an open transaction
+  kOpenOfBoth,         // of the other subtask too
+  kOpenNoneCommitted,  // and nobody has ever committed one
+  kOpenUsedAgain,      // under an id that was used before
+  kPublished,          // an open one of a published checkpoint
+  kCommitted,          // a committed one, of which the JobManager doesn't know that it is
+};
 
 // What must have become of the transactions that the kill left open, when the job runs again.
 struct CommittedByRecovery {
@@ -31,47 +56,46 @@ constexpr CommittedByRecovery kOne{1, 1};     // the other subtask had committed
 constexpr CommittedByRecovery kBoth{2, 2};    // the checkpoint was published, nobody had committed
 constexpr CommittedByRecovery kEither{0, 2};  // a message was under way at the kill
 
-// What Kafka shows of the victim's transactions (the JobManager's: of all) in the newest
-// generation.
-enum class AtKill { kNothing, kOpen, kCommitted };
-
-// Its tests share one Kafka, whose own tool has the last word.
-class SharedKafkaTest : public ::testing::Test {
- public:
-  static void TearDownTestSuite() { expect_no_drill_left_anything_open(KafkaFixture::shared()); }
-};
-
 struct KillRow {
   std::string name;    // of the test
-  std::string victim;  // who is given the faults, at its first start
-  // WEIR_FAULT. If the last one doesn't kill, the victim is killed while it waits there.
-  std::string faults;
-  CommittedByRecovery committed_by_recovery = kNone;
+  std::string victim;  // who is given the fault, at its first start
+  // WEIR_FAULT, without the hit. If it doesn't kill, the victim is killed while it waits there.
+  std::string fault;
+  Hit hit = {};
+  Counts counts = Counts::kOnceBothSubtasksCommit;
   AtKill at_kill = AtKill::kOpen;
-  // Ids had been used before: an open transaction's epoch is above 0.
-  bool id_used_again = false;
+  CommittedByRecovery committed_by_recovery = kNone;
   std::string checkpoint_interval = "300ms";
 };
 
 inline void PrintTo(const KillRow& row, std::ostream* stream) {
-  *stream << row.victim << ": " << row.faults;
+  *stream << row.victim << ": " << row.fault;
 }
 
 // Fails the test if the fault point wasn't hit, or if Kafka showed something else than the row is
-// about: at a machine's hiccup the victim may have found no records, so it is killed up to
-// kTimesMax times. The output must be exact however often that was.
-constexpr int kTimesMax = 3;
+// about.
 void run_kill_row(KafkaFixture& kafka, const KillRow& row);
 
-// Waits until `process` has reached all its faults (as many as the text has items), for the
-// `times`-th time, and is dead; kills it if its last fault doesn't.
-void wait_for_death(MiniCluster& cluster, const std::string& process, const std::string& faults,
-                    int times = 1);
+// Lets fault points count as the drill wants it.
+void arm(ProcessedDrill& drill, Counts counts);
 
-// The start of a recovery with work to do, for a drill whose JobManager has the fault below: both
-// subtasks' transactions are prepared, their checkpoint is published, nobody was notified, and
-// every process of the cluster is dead. Returns the open transactions.
-constexpr char kDiesBeforeNotifying[] = "job.before_notify=kill@6";
-std::vector<SinkTransaction> die_before_notifying(ProcessedDrill& drill);
+void expect_at_kill(AtKill at_kill, ProcessedDrill& drill, const std::string& victim);
+
+// `fault` at a hit that is drawn.
+std::string at(const std::string& fault, const Hit& hit = {});
+
+// Waits until `process` has reached its fault and is dead; kills it if the fault doesn't.
+void wait_for_death(MiniCluster& cluster, const std::string& process);
+
+// The start of a recovery with work to do: both subtasks' transactions are prepared, their
+// checkpoint is published, nobody was notified, and every process of the cluster is dead.
+struct InterruptedCommit {
+  // `options` with a JobManager that dies there.
+  InterruptedCommit(KafkaFixture& kafka, DrillOptions options);
+
+  std::unique_ptr<ProcessedDrill> drill;
+  std::vector<SinkTransaction> open;
+  std::uint64_t generation = 0;
+};
 
 }  // namespace weir::cluster_test

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "tests/cluster/kill_drill.h"
 
 namespace weir::cluster_test {
@@ -17,7 +15,7 @@ using ::testing::SizeIs;
 
 class LostTransactionsTest : public ::testing::Test {
  protected:
-  // Leaves two transactions of the published checkpoint 6 to their timeout, then starts everything
+  // Leaves two transactions of a published checkpoint to their timeout, then starts everything
   // again.
   std::unique_ptr<ProcessedDrill> lose(const std::string& policy) {
     DrillOptions options;
@@ -27,11 +25,10 @@ class LostTransactionsTest : public ::testing::Test {
     options.cluster.config = {{"sink.restart-budget", "2 s"},
                               {"sink.on-lost-transaction", policy},
                               {"execution.checkpointing.num-retained", "3"}};
-    options.cluster.environment["jobmanager-1"] = {{"WEIR_FAULT", kDiesBeforeNotifying}};
-    auto drill = std::make_unique<ProcessedDrill>(KafkaFixture::shared(), options);
+    InterruptedCommit interrupted(KafkaFixture::shared(), options);
+    generation_ = interrupted.generation;
+    std::unique_ptr<ProcessedDrill> drill = std::move(interrupted.drill);
     MiniCluster& cluster = drill->cluster();
-    die_before_notifying(*drill);
-    generation_ = drill->generation();
     cluster.wait_until("the transactions to time out",
                        [&] { return drill->open_transactions().empty(); });
     for (const char* name : {"jobmanager-1", "taskmanager-1", "taskmanager-2"}) {
@@ -40,16 +37,9 @@ class LostTransactionsTest : public ::testing::Test {
     return drill;
   }
 
-  // The ledger's LOST transactions.
-  std::vector<nlohmann::json> lost_in_ledger(ProcessedDrill& drill) {
-    const CommandResult list =
-        drill.cluster().weir({"transactions", "list", drill.job(), "-o", "json"});
-    EXPECT_EQ(list.exit_code, 0) << list.errors;
-    std::vector<nlohmann::json> lost;
-    const nlohmann::json ledger = nlohmann::json::parse(list.output);
-    for (const nlohmann::json& entry : ledger.at("entries")) {
-      if (entry.at("state") == "LOST") lost.push_back(entry);
-    }
+  std::vector<LedgerTransaction> lost_in_ledger(ProcessedDrill& drill) {
+    std::vector<LedgerTransaction> lost = drill.ledger();
+    std::erase_if(lost, [](const LedgerTransaction& each) { return each.state != "LOST"; });
     return lost;
   }
 
@@ -61,12 +51,13 @@ TEST_F(LostTransactionsTest, FailTheJobOnceAndSayWhatIsLost) {
   MiniCluster& cluster = drill->cluster();
   cluster.wait_until("the job to fail",
                      [&] { return cluster.job_state(drill->job()) == "FAILED"; });
+  const std::vector<LedgerTransaction> lost = lost_in_ledger(*drill);
+  ASSERT_THAT(lost, SizeIs(2));
   EXPECT_THAT(
       cluster.weir({"status", drill->job()}).output,
-      AllOf(HasSubstr("FAILED"), HasSubstr("checkpoint 6"), HasSubstr(drill->prefix() + ":"),
-            ContainsRegex(drill->output_topic() + "-[012]"), ContainsRegex("[0-9]+ records"),
-            HasSubstr("offsets")));
-  EXPECT_THAT(lost_in_ledger(*drill), SizeIs(2));
+      AllOf(HasSubstr("FAILED"), HasSubstr("checkpoint " + std::to_string(lost[0].checkpoint)),
+            HasSubstr(drill->prefix() + ":"), ContainsRegex(drill->output_topic() + "-[012]"),
+            ContainsRegex("[0-9]+ records"), HasSubstr("offsets")));
   EXPECT_THAT(cluster.weir({"transactions", "list", drill->job()}).output, HasSubstr("LOST"));
   EXPECT_THAT(KafkaFixture::shared().open_transactions(drill->prefix()), SizeIs(0));
 }
@@ -74,12 +65,10 @@ TEST_F(LostTransactionsTest, FailTheJobOnceAndSayWhatIsLost) {
 TEST_F(LostTransactionsTest, AcceptedOnesAreAllThatIsMissing) {
   const std::unique_ptr<ProcessedDrill> drill = lose("accept");
   drill->wait_for_commits_above(generation_);
-  const std::vector<nlohmann::json> lost = lost_in_ledger(*drill);
+  const std::vector<LedgerTransaction> lost = lost_in_ledger(*drill);
   ASSERT_THAT(lost, SizeIs(2));
   std::size_t records = 0;
-  for (const nlohmann::json& entry : lost) {
-    records += std::stoul(entry.at("committable").at("records").get<std::string>());
-  }
+  for (const LedgerTransaction& each : lost) records += each.records;
   drill->stop_input();
   KafkaFixture& kafka = KafkaFixture::shared();
   const std::size_t written = kafka.read_uncommitted(drill->input_topic()).size();

@@ -46,11 +46,12 @@ MiniCluster::MiniCluster(MiniClusterOptions options)
       {"taskmanager.numberOfTaskSlots", std::to_string(options.slots)},
       {"execution.checkpointing.dir", "file://" + checkpoints_folder()},
       {"execution.checkpointing.savepoint-dir", "file://" + savepoints_folder()},
-      {"high-availability.storageDir", "file://" + folder_ + "/ha"},
+      {"high-availability.storageDir", "file://" + metadata_folder()},
   };
   for (const auto& [key, value] : options.config) config[key] = value;
   write_configuration(folder_ + "/conf", config);
   std::filesystem::create_directories(folder_ + "/log");
+  if (options.faults_armed) arm_faults();
 
   start(kJobManager, options.environment[kJobManager]);
   for (int i = 1; i <= options.taskmanagers; ++i) {
@@ -73,6 +74,7 @@ MiniCluster::~MiniCluster() {
 void MiniCluster::start(const std::string& name, const Environment& environment) {
   Environment all = environment;
   all["WEIR_FAULT_LOG"] = folder_ + "/log/" + name + ".faults";
+  all["WEIR_FAULT_ARMED_BY"] = faults_armed_by();
   std::string daemon = name.substr(0, name.rfind('-'));
   std::string temporary = folder_ + "/tmp/" + name;
   std::filesystem::create_directories(temporary);
@@ -124,6 +126,10 @@ ExitStatus MiniCluster::wait_for_exit(const std::string& name, milliseconds time
 std::string MiniCluster::log(const std::string& name) {
   std::ifstream file(folder_ + "/log/" + name + ".log");
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void MiniCluster::arm_faults() {
+  std::ofstream(faults_armed_by()).flush();
 }
 
 std::vector<std::string> MiniCluster::faults_hit(const std::string& name) {

@@ -27,6 +27,7 @@ struct MiniClusterOptions {
   std::map<std::string, std::string> config;
   // By process name, for its first start only: a restarted process has no fault points.
   std::map<std::string, Environment> environment;
+  bool faults_armed = true;  // else hits of fault points count from arm_faults() on
 };
 
 // Processes are named "jobmanager-1" and "taskmanager-1", "taskmanager-2" …; all end with this
@@ -45,6 +46,7 @@ class MiniCluster {
   int rpc_port() const { return rpc_port_; }  // of the JobManager
   std::string checkpoints_folder() const { return folder_ + "/checkpoints"; }
   std::string savepoints_folder() const { return folder_ + "/savepoints"; }
+  std::string metadata_folder() const { return folder_ + "/ha"; }
 
   // --- Processes ---
 
@@ -62,6 +64,7 @@ class MiniCluster {
                            std::chrono::milliseconds timeout = std::chrono::seconds(60));
   // Everything that it has logged so far, over all its starts.
   std::string log(const std::string& name);
+  void arm_faults();
   // The fault points at which it has acted so far, in order: "fault point NAME hit N ACTION".
   std::vector<std::string> faults_hit(const std::string& name);
 
@@ -89,6 +92,7 @@ class MiniCluster {
  private:
   void start(const std::string& name, const Environment& environment);
   Process& process(const std::string& name);
+  std::string faults_armed_by() const { return folder_ + "/faults-armed"; }
   [[noreturn]] void fail(const std::string& message);
 
   std::string folder_;

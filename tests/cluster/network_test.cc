@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/cluster/drill_seed.h"
 #include "tests/cluster/processed_drill.h"
 
 namespace weir::cluster_test {
@@ -61,7 +62,7 @@ void run_jobmanager_cut(Cut::Direction direction) {
   ProcessedDrill drill(KafkaFixture::shared(), {});
   MiniCluster& cluster = drill.cluster();
   drill.start();
-  drill.wait_for_checkpoints(3);
+  drill.wait_for_checkpoints(drawn(3, 1, 12));
   const std::uint64_t generation = drill.generation();
   {
     const Cut cut(cluster.rpc_port(), direction);
@@ -86,13 +87,13 @@ TEST_F(NetworkTest, CutBetweenTaskManagersAndBrokerIsWaitedFor) {
   ProcessedDrill drill(KafkaFixture::shared(), {});
   MiniCluster& cluster = drill.cluster();
   drill.start();
-  drill.wait_for_checkpoints(3);
+  drill.wait_for_checkpoints(drawn(3, 1, 12));
   const std::string& bootstrap = KafkaFixture::shared().bootstrap();
   const int port = std::stoi(bootstrap.substr(bootstrap.rfind(':') + 1));
   {
     const Cut cut(port, Cut::Direction::kBoth);
-    // Longer than the heartbeat timeout, and than one request's of the sink.
-    std::this_thread::sleep_for(std::chrono::seconds(6));
+    // Usually longer than the heartbeat timeout, and than one request's of the sink.
+    std::this_thread::sleep_for(std::chrono::milliseconds(drawn(6000, 500, 9000)));
   }
   const int completed = cluster.completed_checkpoints(drill.job());
   drill.wait_for_checkpoints(completed + 3);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <stdexcept>
 #include <utility>
 
@@ -110,6 +111,15 @@ void ProcessedDrill::submit(const std::vector<std::string>& run_flags) {
   job_ = cluster_->submit(options_.library, job_arguments(), flags);
 }
 
+std::string ProcessedDrill::savepoint(const std::string& command) {
+  const CommandResult result = cluster_->weir({command, job_});
+  std::smatch found;
+  if (!std::regex_search(result.output, found, std::regex("Path: (\\S+)"))) {
+    throw std::runtime_error("weir " + command + ": " + result.errors + result.output);
+  }
+  return found[1];
+}
+
 void ProcessedDrill::stop_input() {
   fill_->kill();
 }
@@ -154,6 +164,35 @@ std::vector<SinkTransaction> ProcessedDrill::transactions(const std::string& sta
 
 std::uint64_t ProcessedDrill::generation() {
   return newest_generation(transactions());
+}
+
+std::vector<LedgerTransaction> ProcessedDrill::ledger() {
+  const CommandResult list = cluster_->weir({"transactions", "list", job_, "-o", "json"});
+  if (list.exit_code != 0) throw std::runtime_error("weir transactions list: " + list.errors);
+  const nlohmann::json ledger = nlohmann::json::parse(list.output);
+  std::vector<LedgerTransaction> result;
+  for (const nlohmann::json& entry : ledger.at("entries")) {
+    const nlohmann::json& committable = entry.at("committable");
+    result.push_back({.name = committable.at("transaction"),
+                      .subtask = entry.at("subtask"),
+                      .state = entry.at("state"),
+                      .checkpoint = std::stol(committable.at("checkpoint_id").get<std::string>()),
+                      .records = std::stoul(committable.at("records").get<std::string>())});
+  }
+  return result;
+}
+
+std::vector<SinkTransaction> ProcessedDrill::published(const std::string& state) {
+  std::vector<SinkTransaction> result = transactions(state);
+  const std::vector<LedgerTransaction> known = ledger();
+  std::erase_if(result, [&](const SinkTransaction& each) {
+    const std::string name = each.id + "/" + std::to_string(each.producer_id) + "/" +
+                             std::to_string(each.producer_epoch);
+    return std::ranges::none_of(known, [&](const LedgerTransaction& entry) {
+      return entry.name == name && entry.state == "PREPARED";
+    });
+  });
+  return result;
 }
 
 int ProcessedDrill::committed_of(const std::vector<SinkTransaction>& open) {

@@ -41,6 +41,15 @@ struct SinkTransaction {
   int producer_epoch = -1;
 };
 
+// A transaction as the job's ledger has it.
+struct LedgerTransaction {
+  std::string name;  // id/producer id/epoch
+  int subtask = 0;
+  std::string state;  // PREPARED, COMMITTED, LOST
+  std::int64_t checkpoint = 0;
+  std::size_t records = 0;
+};
+
 class ProcessedDrill {
  public:
   // Starts the cluster. `kafka` outlives the drill.
@@ -57,6 +66,8 @@ class ProcessedDrill {
   void start_input();
   // Submits it once more with other flags (`-s savepoint`, `-p 3`); the input goes on.
   void submit(const std::vector<std::string>& run_flags);
+  // The path that `weir savepoint` (or `stop`) prints.
+  std::string savepoint(const std::string& command = "savepoint");
   // Ends the input where it is.
   void stop_input();
   // Waits until all `records` are written.
@@ -64,6 +75,10 @@ class ProcessedDrill {
 
   // `weir run`'s arguments after the library.
   std::vector<std::string> job_arguments() const;
+  // Of what is submitted next.
+  void set_checkpoint_interval(const std::string& interval) {
+    options_.checkpoint_interval = interval;
+  }
   void add_job_arguments(const std::vector<std::string>& arguments);
 
   // Transactional ids under the job's prefix, with what is known of their last transaction.
@@ -72,6 +87,10 @@ class ProcessedDrill {
   std::vector<SinkTransaction> transactions(const std::string& state);
   std::vector<SinkTransaction> open_transactions() { return transactions("Ongoing"); }
   std::uint64_t generation();  // the newest of transactions()
+  std::vector<LedgerTransaction> ledger();
+  // Those of transactions(state) that the ledger knows as prepared: their checkpoint is published,
+  // and the JobManager hasn't heard of their commit.
+  std::vector<SinkTransaction> published(const std::string& state);
   // How many of `open` have since been committed.
   int committed_of(const std::vector<SinkTransaction>& open);
   // How often the job has been started anew.

@@ -11,12 +11,6 @@ namespace {
 
 const std::string kTaskManagers[] = {"taskmanager-1", "taskmanager-2"};
 
-DrillOptions dying_jobmanager() {
-  DrillOptions options;
-  options.cluster.environment["jobmanager-1"] = {{"WEIR_FAULT", kDiesBeforeNotifying}};
-  return options;
-}
-
 // Both prepared transactions are committed, each once, and everything else is as ever.
 void expect_recovery_of(ProcessedDrill& drill, const std::vector<SinkTransaction>& open) {
   EXPECT_EQ(drill.committed_of(open), 2);
@@ -27,20 +21,19 @@ void expect_recovery_of(ProcessedDrill& drill, const std::vector<SinkTransaction
 struct Step {
   std::string name;
   std::string fault;  // of the coordinators' host, whichever that is
+  Hit hit = {1, 1, 1};
 };
 
 class RecoveryFaultsTest : public SharedKafkaTest, public ::testing::WithParamInterface<Step> {};
 
 TEST_P(RecoveryFaultsTest, IsRepeatedWithTheSameResult) {
-  ProcessedDrill drill(KafkaFixture::shared(), dying_jobmanager());
+  const InterruptedCommit interrupted(KafkaFixture::shared(), {});
+  ProcessedDrill& drill = *interrupted.drill;
   MiniCluster& cluster = drill.cluster();
-  const std::vector<SinkTransaction> open = die_before_notifying(drill);
-  const std::uint64_t generation = drill.generation();
 
+  const std::string fault = at(GetParam().fault, GetParam().hit);
   cluster.restart("jobmanager-1");
-  for (const std::string& name : kTaskManagers) {
-    cluster.restart(name, {{"WEIR_FAULT", GetParam().fault}});
-  }
+  for (const std::string& name : kTaskManagers) cluster.restart(name, {{"WEIR_FAULT", fault}});
   cluster.wait_until("the recovery to die", [&] {
     return !cluster.running(kTaskManagers[0]) || !cluster.running(kTaskManagers[1]);
   });
@@ -51,29 +44,29 @@ TEST_P(RecoveryFaultsTest, IsRepeatedWithTheSameResult) {
     }
     cluster.restart(name);
   }
-  drill.wait_for_commits_above(generation);
-  expect_recovery_of(drill, open);
+  drill.wait_for_commits_above(interrupted.generation);
+  expect_recovery_of(drill, interrupted.open);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Steps, RecoveryFaultsTest,
-    ::testing::Values(Step{"BeforeCommits", "recovery.before_commit=kill"},
-                      Step{"BeforeAnEndTxn", "committer.before_end_txn=kill@2"},
-                      Step{"AfterAnEndTxn", "committer.after_end_txn=kill"},
-                      Step{"BetweenCommits", "recovery.between_commits=kill"},
-                      Step{"CommittedNotReported", "coordinator.committed_not_reported=kill"},
-                      Step{"CommittedNotFenced", "recovery.committed_not_fenced=kill"},
-                      Step{"BetweenFences", "recovery.between_fences=kill"},
-                      Step{"Fenced", "recovery.fenced=kill"},
-                      Step{"RecoveredNotReported", "coordinator.recovered_not_reported=kill@2"}),
+    ::testing::Values(
+        Step{"BeforeCommits", "recovery.before_commit=kill"},
+        Step{"BeforeAnEndTxn", "committer.before_end_txn=kill", {2, 1, 2}},
+        Step{"AfterAnEndTxn", "committer.after_end_txn=kill", {1, 1, 2}},
+        Step{"BetweenCommits", "recovery.between_commits=kill"},
+        Step{"CommittedNotReported", "coordinator.committed_not_reported=kill", {1, 1, 2}},
+        Step{"CommittedNotFenced", "recovery.committed_not_fenced=kill"},
+        Step{"BetweenFences", "recovery.between_fences=kill", {1, 1, 3}},
+        Step{"Fenced", "recovery.fenced=kill"},
+        Step{"RecoveredNotReported", "coordinator.recovered_not_reported=kill", {2, 1, 2}}),
     [](const auto& step) { return step.param.name; });
 
 using RecoveryOfTheJobManagerTest = SharedKafkaTest;
 TEST_F(RecoveryOfTheJobManagerTest, IsKilledWithItsRecovery) {
-  ProcessedDrill drill(KafkaFixture::shared(), dying_jobmanager());
+  const InterruptedCommit interrupted(KafkaFixture::shared(), {});
+  ProcessedDrill& drill = *interrupted.drill;
   MiniCluster& cluster = drill.cluster();
-  const std::vector<SinkTransaction> open = die_before_notifying(drill);
-  const std::uint64_t generation = drill.generation();
 
   cluster.restart("jobmanager-1");
   for (const std::string& name : kTaskManagers) {
@@ -84,8 +77,8 @@ TEST_F(RecoveryOfTheJobManagerTest, IsKilledWithItsRecovery) {
            !cluster.faults_hit("taskmanager-2").empty();
   });
   cluster.restart("jobmanager-1");
-  drill.wait_for_commits_above(generation);
-  expect_recovery_of(drill, open);
+  drill.wait_for_commits_above(interrupted.generation);
+  expect_recovery_of(drill, interrupted.open);
 }
 
 // The first attempt's coordinators, before anything was written.
@@ -93,8 +86,9 @@ class FirstAttemptTest : public SharedKafkaTest, public ::testing::WithParamInte
 
 TEST_P(FirstAttemptTest, DiesAndIsRepeated) {
   DrillOptions options;
+  const std::string fault = at(GetParam().fault, GetParam().hit);
   for (const std::string& name : kTaskManagers) {
-    options.cluster.environment[name] = {{"WEIR_FAULT", GetParam().fault}};
+    options.cluster.environment[name] = {{"WEIR_FAULT", fault}};
   }
   ProcessedDrill drill(KafkaFixture::shared(), options);
   MiniCluster& cluster = drill.cluster();
@@ -117,7 +111,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Step{"OffsetsResolvedNotReported", "coordinator.resolved_not_reported=kill"},
                       Step{"RecoveredNotReported", "coordinator.recovered_not_reported=kill"},
                       Step{"CoordinatorSnapshotNotAcknowledged",
-                           "coordinator.snapshot_before_ack=kill@6"}),
+                           "coordinator.snapshot_before_ack=kill",
+                           {6, 1, 12}}),
     [](const auto& step) { return step.param.name; });
 
 }  // namespace

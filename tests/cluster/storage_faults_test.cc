@@ -67,7 +67,7 @@ class FullOrReadOnlyTest : public ::testing::Test {
     if (!disk.why_not().empty()) GTEST_SKIP() << disk.why_not();
     MiniCluster& cluster = drill_.cluster();
     drill_.start();
-    drill_.wait_for_checkpoints(3);
+    drill_.wait_for_checkpoints(drawn(3, 1, 12));
     const std::uint64_t generation = drill_.generation();
     break_disk(disk);
     cluster.wait_until("a failure for the disk's sake", [&] { return drill_.restarts() > 0; });
@@ -94,9 +94,11 @@ TEST_F(FullOrReadOnlyTest, AReadOnlyDiskFailsTheCheckpointAndLosesNothing) {
 
 TEST(StorageFaultsTest, AWriteThatFailsLosesNothing) {
   DrillOptions options;
-  options.cluster.environment["jobmanager-1"] = {{"WEIR_FAULT", "job.manifest_write=error@6"}};
+  options.cluster.faults_armed = false;
+  options.cluster.environment["jobmanager-1"] = {{"WEIR_FAULT", at("job.manifest_write=error")}};
   ProcessedDrill drill(KafkaFixture::shared(), options);
   drill.start();
+  arm(drill, Counts::kOnceBothSubtasksCommit);
   drill.cluster().wait_until("a restart", [&] { return drill.restarts() > 0; });
   drill.expect_exact();
   drill.expect_nothing_open_after_cancel();
@@ -128,11 +130,9 @@ void write_file(const std::string& path, const std::string& bytes) {
 
 // Everything is down while the manifest that the next recovery needs is damaged.
 void run_damaged(const std::function<std::string(std::string)>& damage) {
-  DrillOptions options;
-  options.cluster.environment["jobmanager-1"] = {{"WEIR_FAULT", kDiesBeforeNotifying}};
-  ProcessedDrill drill(KafkaFixture::shared(), options);
+  const InterruptedCommit interrupted(KafkaFixture::shared(), {});
+  ProcessedDrill& drill = *interrupted.drill;
   MiniCluster& cluster = drill.cluster();
-  const std::vector<SinkTransaction> open = die_before_notifying(drill);
   const std::string path = manifest_path(drill);
   write_file(path, damage(read_file(path)));
   for (const char* name : {"jobmanager-1", "taskmanager-1", "taskmanager-2"}) {
@@ -143,17 +143,18 @@ void run_damaged(const std::function<std::string(std::string)>& damage) {
     return cluster.weir({"status", drill.job()}).output.find(path) != std::string::npos;
   });
   EXPECT_NE(cluster.job_state(drill.job()), "RUNNING");
-  EXPECT_EQ(drill.committed_of(open), 0);
-  EXPECT_EQ(drill.open_transactions().size(), open.size());
+  EXPECT_EQ(drill.committed_of(interrupted.open), 0);
+  EXPECT_EQ(drill.open_transactions().size(), interrupted.open.size());
 }
 
 TEST(StorageFaultsTest, ATruncatedManifestIsRefusedByName) {
-  run_damaged([](std::string bytes) { return bytes.substr(0, bytes.size() / 2); });
+  run_damaged(
+      [](std::string bytes) { return bytes.substr(0, bytes.size() * drawn(50, 0, 99) / 100); });
 }
 
 TEST(StorageFaultsTest, AnAlteredManifestIsRefusedByName) {
   run_damaged([](std::string bytes) {
-    bytes[bytes.size() / 2] ^= 1;
+    bytes[bytes.size() * drawn(50, 0, 99) / 100] ^= 1;
     return bytes;
   });
 }

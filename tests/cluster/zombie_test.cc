@@ -26,18 +26,23 @@ void expect_harmless(ProcessedDrill& drill, const std::string& zombie, std::uint
 struct StopPoint {
   std::string name;
   std::string fault;
+  AtKill state = AtKill::kOpen;  // when it stops
+  Hit hit = {};
 };
 
 class ZombieTest : public ::testing::TestWithParam<StopPoint> {};
 
 TEST_P(ZombieTest, CannotDisturbTheAttemptThatReplacedIt) {
   DrillOptions options;
-  options.cluster.environment["taskmanager-1"] = {{"WEIR_FAULT", GetParam().fault}};
+  options.cluster.faults_armed = false;
+  options.cluster.environment["taskmanager-1"] = {
+      {"WEIR_FAULT", at(GetParam().fault, GetParam().hit)}};
   ProcessedDrill drill(KafkaFixture::shared(), options);
   drill.start();
+  arm(drill, Counts::kOnceBothSubtasksCommit);
   drill.cluster().wait_until("taskmanager-1 to stop",
                              [&] { return !drill.cluster().faults_hit("taskmanager-1").empty(); });
-  EXPECT_FALSE(drill.open_transactions().empty());
+  expect_at_kill(GetParam().state, drill, "taskmanager-1");
   const std::uint64_t generation = drill.generation();
   drill.cluster().add_taskmanager();
   expect_harmless(drill, "taskmanager-1", generation);
@@ -45,20 +50,18 @@ TEST_P(ZombieTest, CannotDisturbTheAttemptThatReplacedIt) {
 
 INSTANTIATE_TEST_SUITE_P(
     StoppedAt, ZombieTest,
-    ::testing::Values(StopPoint{"WritingRecords", "sink.record_produced=stop@2500"},
-                      StopPoint{"MakingAHandle", "sink.handle_ready=stop@7"},
-                      StopPoint{"FlushedNotAcknowledged", "sink.flushed_not_acked=stop@6"},
-                      StopPoint{"NotifiedNotCommitted", "task.notified_before_commit=stop@6"},
-                      StopPoint{"Committing", "committer.before_end_txn=stop@6"}),
+    ::testing::Values(
+        StopPoint{"WritingRecords", "sink.record_produced=stop:300", AtKill::kOpen, {300, 1, 3000}},
+        StopPoint{"MakingAHandle", "sink.handle_ready=stop", AtKill::kNothing},
+        StopPoint{"FlushedNotAcknowledged", "sink.flushed_not_acked=stop"},
+        StopPoint{"NotifiedNotCommitted", "task.notified_before_commit=stop", AtKill::kPublished},
+        StopPoint{"Committing", "committer.before_end_txn=stop", AtKill::kPublished}),
     [](const auto& row) { return row.param.name; });
 
 TEST(ZombieCoordinatorTest, InItsOwnRecoveryDoesNotDisturbTheNext) {
-  DrillOptions options;
-  options.cluster.environment["jobmanager-1"] = {{"WEIR_FAULT", kDiesBeforeNotifying}};
-  ProcessedDrill drill(KafkaFixture::shared(), options);
+  const InterruptedCommit interrupted(KafkaFixture::shared(), {});
+  ProcessedDrill& drill = *interrupted.drill;
   MiniCluster& cluster = drill.cluster();
-  const std::vector<SinkTransaction> open = die_before_notifying(drill);
-  const std::uint64_t generation = drill.generation();
   cluster.restart("jobmanager-1");
   for (const char* name : {"taskmanager-1", "taskmanager-2"}) {
     cluster.restart(name, {{"WEIR_FAULT", "recovery.before_commit=stop"}});
@@ -73,9 +76,9 @@ TEST(ZombieCoordinatorTest, InItsOwnRecoveryDoesNotDisturbTheNext) {
   // The other one would stop in the next recovery.
   cluster.restart(zombie == "taskmanager-1" ? "taskmanager-2" : "taskmanager-1");
   cluster.add_taskmanager();
-  drill.wait_for_commits_above(generation);
-  EXPECT_EQ(drill.committed_of(open), 2);
-  expect_harmless(drill, zombie, generation);
+  drill.wait_for_commits_above(interrupted.generation);
+  EXPECT_EQ(drill.committed_of(interrupted.open), 2);
+  expect_harmless(drill, zombie, interrupted.generation);
 }
 
 }  // namespace
