@@ -1,13 +1,13 @@
-// The lives of a job that nobody kills, or whose whole cluster goes: stops, savepoints, rescaling,
-// ends, restarts.
+// The lives of a job that nobody kills, or whose whole cluster goes: stops, rescaling, ends,
+// restarts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <regex>
 
+#include "tests/cluster/drill_seed.h"
 #include "tests/cluster/processed_drill.h"
 
 namespace weir::cluster_test {
@@ -24,14 +24,6 @@ DrillOptions roomy() {
   return options;
 }
 
-// Of `weir stop`, `weir savepoint`.
-std::string savepoint_path(const CommandResult& result) {
-  EXPECT_EQ(result.exit_code, 0) << result.errors;
-  std::smatch found;
-  if (!std::regex_search(result.output, found, std::regex("Path: (\\S+)"))) return "";
-  return found[1];
-}
-
 void wait_for_state(ProcessedDrill& drill, const std::string& state) {
   drill.cluster().wait_until("the job to be " + state,
                              [&] { return drill.cluster().job_state(drill.job()) == state; });
@@ -42,43 +34,14 @@ TEST(LifecycleTest, StopsAndGoesOnWithFewerAndWithMoreSubtasks) {
   ProcessedDrill drill(kafka, roomy());
   MiniCluster& cluster = drill.cluster();
   drill.start();
-  drill.wait_for_checkpoints(3);
+  drill.wait_for_checkpoints(drawn(3, 1, 12));
   for (const char* parallelism : {"1", "3"}) {
-    const std::string path = savepoint_path(cluster.weir({"stop", drill.job()}));
+    const std::string path = drill.savepoint("stop");
     EXPECT_EQ(cluster.job_state(drill.job()), "FINISHED");
     EXPECT_THAT(kafka.open_transactions(drill.prefix()), IsEmpty());
     drill.submit({"-s", path, "-p", parallelism});
     drill.wait_for_checkpoints(3);
   }
-  drill.expect_exact();
-  drill.expect_nothing_open_after_cancel();
-}
-
-TEST(LifecycleTest, ASavepointCommitsNothing) {
-  KafkaFixture& kafka = KafkaFixture::shared();
-  DrillOptions options = roomy();
-  options.checkpoint_interval = "5min";
-  ProcessedDrill drill(kafka, options);
-  MiniCluster& cluster = drill.cluster();
-  drill.start();
-  cluster.wait_until("open transactions",
-                     [&] { return subtasks(drill.open_transactions()) == std::set<int>{0, 1}; });
-  const std::string path = savepoint_path(cluster.weir({"savepoint", drill.job()}));
-  EXPECT_THAT(kafka.read_committed(drill.output_topic()), IsEmpty());
-  EXPECT_EQ(cluster.weir({"cancel", drill.job()}).exit_code, 0);
-  // No checkpoint covers what the job wrote, so its end has aborted all of it.
-  EXPECT_THAT(kafka.read_committed(drill.output_topic()), IsEmpty());
-  EXPECT_THAT(kafka.open_transactions(drill.prefix()), IsEmpty());
-}
-
-TEST(LifecycleTest, ASavepointOnTheWayDisturbsNothing) {
-  ProcessedDrill drill(KafkaFixture::shared(), roomy());
-  MiniCluster& cluster = drill.cluster();
-  drill.start();
-  drill.wait_for_checkpoints(2);
-  EXPECT_NE(savepoint_path(cluster.weir({"savepoint", drill.job()})), "");
-  const std::string path = savepoint_path(cluster.weir({"stop", drill.job()}));
-  drill.submit({"-s", path});
   drill.expect_exact();
   drill.expect_nothing_open_after_cancel();
 }
@@ -105,7 +68,7 @@ TEST(LifecycleTest, ARetainedCheckpointOfACancelledJobIsRestoredExactly) {
   ProcessedDrill drill(KafkaFixture::shared(), options);
   MiniCluster& cluster = drill.cluster();
   drill.start();
-  drill.wait_for_checkpoints(3);
+  drill.wait_for_checkpoints(drawn(3, 1, 12));
   EXPECT_EQ(cluster.weir({"cancel", drill.job()}).exit_code, 0);
   std::string retained;
   for (const auto& entry :
@@ -122,7 +85,7 @@ TEST(LifecycleTest, ARetainedCheckpointOfACancelledJobIsRestoredExactly) {
 TEST(LifecycleTest, TheJobManagerTakesItsJobsUpAgainEachTime) {
   ProcessedDrill drill(KafkaFixture::shared(), {});
   drill.start();
-  drill.wait_for_checkpoints(2);
+  drill.wait_for_checkpoints(drawn(2, 1, 12));
   for (int i = 0; i < 2; ++i) {
     const std::uint64_t generation = drill.generation();
     drill.cluster().restart("jobmanager-1");
@@ -136,7 +99,7 @@ TEST(LifecycleTest, EverythingAtOnceIsKilledAndComesBack) {
   ProcessedDrill drill(KafkaFixture::shared(), {});
   MiniCluster& cluster = drill.cluster();
   drill.start();
-  drill.wait_for_checkpoints(3);
+  drill.wait_for_checkpoints(drawn(3, 1, 12));
   const std::uint64_t generation = drill.generation();
   cluster.kill("jobmanager-1");
   cluster.kill("taskmanager-1");
