@@ -103,9 +103,9 @@ void JobController::trigger(const TriggerDecision& decision) {
   send_to_all(message);
 }
 
-void JobController::publish(PublishDecision decision) {
-  auto checkpoint = std::make_shared<CheckpointToPublish>();
-  pb::CheckpointManifest& manifest = checkpoint->manifest;
+CheckpointToPublish JobController::describe(PublishDecision decision) {
+  CheckpointToPublish checkpoint;
+  pb::CheckpointManifest& manifest = checkpoint.manifest;
   manifest.set_format_version(1);
   manifest.set_job_id(job_id_);
   manifest.set_job_name(record_.graph().name());
@@ -125,18 +125,22 @@ void JobController::publish(PublishDecision decision) {
   for (pb::CoordinatorState& state : decision.coordinators) {
     *manifest.add_coordinators() = std::move(state);
   }
-  checkpoint->prepared_ms = unpublished_since_ms_.value_or(wall_ms());
+  checkpoint.prepared_ms = unpublished_since_ms_.value_or(wall_ms());
   TransactionLedger ledger = ledger_;
-  ledger.add_checkpoint(manifest, checkpoint->prepared_ms);
-  checkpoint->ledger = ledger.to_proto(environment_.leader_epoch);
-  checkpoint->kind = decision.kind;
-  checkpoint->checkpoint_folder = options_.checkpoint_folder;
-  checkpoint->savepoint_folder =
+  ledger.add_checkpoint(manifest, checkpoint.prepared_ms);
+  checkpoint.ledger = ledger.to_proto(environment_.leader_epoch);
+  checkpoint.kind = decision.kind;
+  checkpoint.checkpoint_folder = options_.checkpoint_folder;
+  checkpoint.savepoint_folder =
       decision.directory.empty() ? options_.savepoint_folder : decision.directory;
-  checkpoint->savepoint_name = savepoint_name();
-  checkpoint->retained = options_.retained_checkpoints;
-  checkpoint->now_ms = wall_ms();
+  checkpoint.savepoint_name = savepoint_name();
+  checkpoint.retained = options_.retained_checkpoints;
+  checkpoint.now_ms = wall_ms();
+  return checkpoint;
+}
 
+void JobController::publish(PublishDecision decision) {
+  auto checkpoint = std::make_shared<const CheckpointToPublish>(describe(std::move(decision)));
   // Both run on the writer's thread, one after the other.
   auto before = std::make_shared<pb::JobRecord>();
   auto prepare = [checkpoint, before](pb::JobRecord& record) {
@@ -156,7 +160,7 @@ void JobController::publish(PublishDecision decision) {
                     std::string(deleted.message()));
     }
   };
-  if (is_recovery_point(decision.kind)) {
+  if (is_recovery_point(checkpoint->kind)) {
     environment_.writer.publish(std::move(prepare), std::move(done));
   } else {
     environment_.writer.update(std::move(prepare), std::move(done));

@@ -118,6 +118,7 @@ class JobController {
   void start_checkpoints();
   void execute(CheckpointDecisions decisions);
   void trigger(const TriggerDecision& decision);
+  CheckpointToPublish describe(PublishDecision decision);
   void publish(PublishDecision decision);
   void published(const CheckpointToPublish& checkpoint, JobRecordWriter::Result result);
   void checkpoint_completed(const CompletedDecision& decision);
