@@ -1,7 +1,9 @@
 #include "weir/args.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
+#include <span>
 #include <sstream>
 
 #include "weir/error.h"
@@ -28,34 +30,40 @@ std::string text_of(double number) {
 
 struct Unit {
   std::string_view name;
-  std::int64_t milliseconds;
+  std::int64_t factor;
 };
-constexpr Unit kUnits[] = {
+constexpr Unit kTimeUnits[] = {
     {"ms", 1}, {"s", 1'000}, {"min", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+// Of two names, the second is the one that is printed.
+constexpr Unit kMemoryUnits[] = {{"", 1},          {"b", 1},         {"kib", 1 << 10},
+                                 {"kb", 1 << 10},  {"mib", 1 << 20}, {"mb", 1 << 20},
+                                 {"gib", 1 << 30}, {"gb", 1 << 30}};
 
-bool parse_duration(std::string_view text, std::chrono::milliseconds* duration) {
+// "5 s" in the smallest unit.
+bool parse_quantity(std::string_view text, std::span<const Unit> units, std::int64_t* quantity) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || number < 0) return false;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   while (text.starts_with(' ')) text.remove_prefix(1);
-  for (const Unit& unit : kUnits) {
-    std::int64_t milliseconds = 0;
-    if (text == unit.name && !__builtin_mul_overflow(number, unit.milliseconds, &milliseconds)) {
-      *duration = std::chrono::milliseconds(milliseconds);
-      return true;
-    }
+  for (const Unit& unit : units) {
+    if (text == unit.name) return !__builtin_mul_overflow(number, unit.factor, quantity);
   }
   return false;
 }
 
 // In the largest unit that loses nothing.
-std::string text_of(std::chrono::milliseconds duration) {
-  const Unit* unit = &kUnits[0];
-  for (const Unit& candidate : kUnits) {
-    if (duration.count() != 0 && duration.count() % candidate.milliseconds == 0) unit = &candidate;
+std::string text_of(std::int64_t quantity, std::span<const Unit> units) {
+  const Unit* unit = &units.front();
+  for (const Unit& candidate : units) {
+    if (quantity != 0 && quantity % candidate.factor == 0) unit = &candidate;
   }
-  return std::to_string(duration.count() / unit->milliseconds) + std::string(unit->name);
+  return std::to_string(quantity / unit->factor) + std::string(unit->name);
+}
+
+std::string in_lower_case(std::string text) {
+  for (char& letter : text) letter = static_cast<char>(std::tolower(letter));
+  return text;
 }
 
 }  // namespace
@@ -126,13 +134,24 @@ bool Args::get_flag(std::string_view name) {
 
 std::chrono::milliseconds Args::get_duration(std::string_view name,
                                              std::chrono::milliseconds default_value) {
-  const std::string* value = find_and_declare(name, text_of(default_value), false);
+  const std::string* value =
+      find_and_declare(name, text_of(default_value.count(), kTimeUnits), false);
   if (value == nullptr) return default_value;
-  std::chrono::milliseconds duration{0};
-  if (!parse_duration(*value, &duration)) {
+  std::int64_t duration_ms = 0;
+  if (!parse_quantity(*value, kTimeUnits, &duration_ms)) {
     refuse(name, *value, "a duration such as 100ms, 5s, 10min, 1h or 1d");
   }
-  return duration;
+  return std::chrono::milliseconds(duration_ms);
+}
+
+std::int64_t Args::get_memory_size(std::string_view name, std::int64_t default_bytes) {
+  const std::string* value = find_and_declare(name, text_of(default_bytes, kMemoryUnits), false);
+  if (value == nullptr) return default_bytes;
+  std::int64_t bytes = 0;
+  if (!parse_quantity(in_lower_case(*value), kMemoryUnits, &bytes)) {
+    refuse(name, *value, "an amount of memory such as 512kb, 8mb or 1gb");
+  }
+  return bytes;
 }
 
 std::string Args::usage() const {

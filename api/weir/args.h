@@ -33,6 +33,8 @@ class Args {
   // "5s", "100 ms", "10min".
   std::chrono::milliseconds get_duration(std::string_view name,
                                          std::chrono::milliseconds default_value);
+  // In bytes: "512kb", "8 MiB", "1gb"; units are powers of 1024.
+  std::int64_t get_memory_size(std::string_view name, std::int64_t default_bytes);
 
   // One line per declared argument.
   std::string usage() const;

@@ -44,6 +44,18 @@ TEST(ArgsTest, ReadsDurationsInFlinksUnits) {
   EXPECT_EQ(args.get_duration("none", milliseconds(7)), milliseconds(7));
 }
 
+TEST(ArgsTest, ReadsAmountsOfMemory) {
+  Args args({"--a=512kb", "--b", "8 MiB", "--c=1gb", "--d=100", "--e=7 parsecs"});
+  EXPECT_EQ(args.get_memory_size("a", 1), 512 << 10);
+  EXPECT_EQ(args.get_memory_size("b", 1), 8 << 20);
+  EXPECT_EQ(args.get_memory_size("c", 1), 1 << 30);
+  EXPECT_EQ(args.get_memory_size("d", 1), 100);
+  EXPECT_EQ(args.get_memory_size("none", 64 << 20), 64 << 20);
+  EXPECT_THAT(args.usage(), HasSubstr("--none (default: 64mb)"));
+  EXPECT_THAT(message_of([&] { args.get_memory_size("e", 1); }),
+              HasSubstr("must be an amount of memory such as"));
+}
+
 TEST(ArgsTest, ValuesOfTheWrongTypeAreNamed) {
   Args args({"--n=1x", "--f=maybe", "--d=5 parsecs", "--e=-5s", "--g=99999999999999999d"});
   EXPECT_EQ(message_of([&] { args.get_int("n", 0); }),

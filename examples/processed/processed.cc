@@ -21,6 +21,8 @@ WEIR_JOB(env, args) {
   const auto guarantee = parse_guarantee(args.get("guarantee", "exactly-once"));
   const auto checkpoint_interval = args.get_duration("checkpoint-interval", 5s);
   const auto transaction_timeout = args.get_duration("transaction-timeout", 10min);
+  const auto fetch_memory =
+      args.get_memory_size("fetch-memory", KafkaSourceOptions().fetch_memory_bytes);
   const bool bounded = args.get_flag("bounded");
 
   env.set_job_name("processed");
@@ -32,6 +34,7 @@ WEIR_JOB(env, args) {
   auto source = KafkaSource<std::string>::builder();
   source.set_bootstrap_servers(brokers).set_topics(in).set_group_id(group).set_starting_offsets(
       OffsetsInitializer::committed_offsets(OffsetReset::kEarliest));
+  source.set_fetch_memory(fetch_memory);
   if (bounded) source.set_bounded(OffsetsInitializer::latest());
 
   auto sink = KafkaSink<std::string>::builder()
