@@ -63,6 +63,7 @@ MiniCluster::MiniCluster(MiniClusterOptions options)
 
 MiniCluster::~MiniCluster() {
   processes_.clear();
+  expect_no_sanitizer_reports();
   if (::testing::Test::HasFailure() || std::uncaught_exceptions() > 0) {
     std::cerr << "the cluster's logs are kept in " << folder_ << "/log\n";
     return;
@@ -185,6 +186,12 @@ int MiniCluster::completed_checkpoints(const std::string& job) {
 
 int MiniCluster::registered_taskmanagers() {
   return rest("/overview")["taskmanagers"];
+}
+
+void MiniCluster::expect_no_sanitizer_reports() const {
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ + "/log")) {
+    EXPECT_EQ(sanitizer_report(entry.path()), "") << entry.path();
+  }
 }
 
 void MiniCluster::wait_until(const std::string& what, const std::function<bool()>& condition,

@@ -93,6 +93,8 @@ class MiniCluster {
   void start(const std::string& name, const Environment& environment);
   Process& process(const std::string& name);
   std::string faults_armed_by() const { return folder_ + "/faults-armed"; }
+  // The job recovers from the end of a daemon that a sanitizer has ended: only its log tells.
+  void expect_no_sanitizer_reports() const;
   [[noreturn]] void fail(const std::string& message);
 
   std::string folder_;

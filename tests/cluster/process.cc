@@ -180,6 +180,19 @@ std::string tail(const std::string& path, int lines) {
   return text;
 }
 
+std::string sanitizer_report(const std::string& path, int lines) {
+  std::string report;
+  std::ifstream file(path);
+  for (std::string line; lines > 0 && std::getline(file, line);) {
+    const bool starts = line.find("Sanitizer: ") != std::string::npos ||
+                        line.find(": runtime error: ") != std::string::npos;
+    if (report.empty() && !starts) continue;
+    report += line + "\n";
+    --lines;
+  }
+  return report;
+}
+
 std::string make_temporary_folder(const std::string& prefix) {
   std::string path = std::filesystem::temp_directory_path() / (prefix + "-XXXXXX");
   if (mkdtemp(path.data()) == nullptr) throw std::runtime_error(path + ": " + strerror(errno));

@@ -61,6 +61,9 @@ CommandResult run_command(const std::vector<std::string>& command,
 // The last `lines` lines of a file, with the file's name above them.
 std::string tail(const std::string& path, int lines = 30);
 
+// From where a sanitizer reports in this log on, at most `lines` lines; empty if none has.
+std::string sanitizer_report(const std::string& path, int lines = 60);
+
 // A new folder under the system's temporary one.
 std::string make_temporary_folder(const std::string& prefix);
 

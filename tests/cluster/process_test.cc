@@ -49,6 +49,20 @@ TEST_F(ProcessTest, AppendsToItsLogWithItsOwnEnvironment) {
   EXPECT_THAT(tail(log_, 1), EndsWith("/log\nhello\n"));
 }
 
+TEST_F(ProcessTest, FindsTheReportOfASanitizerInALog) {
+  shell("echo starts").wait(seconds(10));
+  EXPECT_EQ(sanitizer_report(log_), "");
+  shell("echo '==1==ERROR: AddressSanitizer: heap-use-after-free'; echo '#0 main'; echo ends")
+      .wait(seconds(10));
+  EXPECT_EQ(sanitizer_report(log_, 2),
+            "==1==ERROR: AddressSanitizer: heap-use-after-free\n#0 main\n");
+}
+
+TEST_F(ProcessTest, FindsTheReportOfUndefinedBehaviourInALog) {
+  shell("echo 'a.cc:3:6: runtime error: signed integer overflow'").wait(seconds(10));
+  EXPECT_EQ(sanitizer_report(log_), "a.cc:3:6: runtime error: signed integer overflow\n");
+}
+
 TEST_F(ProcessTest, RunsCommandsToTheirEndOrTimeout) {
   CommandResult result = run_command({"sh", "-c", "echo out; echo err >&2; exit 4"});
   EXPECT_EQ(result.exit_code, 4);
