@@ -108,6 +108,45 @@ void KafkaAdmin::describe(
       });
 }
 
+void KafkaAdmin::metadata(
+    const std::string& id,
+    std::function<void(std::optional<kafka::protocol::ClusterMetadata>)> done) {
+  if (closed_) return;
+  World& world = link_.world();
+  link_.call<kafka::protocol::ClusterMetadata>(
+      world.kafka.coordinator_of(id), [&world] { return world.kafka.metadata(); },
+      [this, done](std::optional<kafka::protocol::ClusterMetadata> cluster) {
+        if (!closed_) done(std::move(cluster));
+      });
+}
+
+void KafkaAdmin::describe_producers(
+    int partition, std::function<void(std::optional<kafka::protocol::PartitionProducers>)> done) {
+  if (closed_) return;
+  World& world = link_.world();
+  link_.call<kafka::protocol::PartitionProducers>(
+      world.kafka.leader_of(partition),
+      [&world, partition] { return world.kafka.describe_producers(partition); },
+      [this, done](std::optional<kafka::protocol::PartitionProducers> described) {
+        if (!closed_) done(std::move(described));
+      });
+}
+
+void KafkaAdmin::write_transaction_marker(int partition,
+                                          const kafka::protocol::TransactionMarker& marker,
+                                          std::function<void(std::optional<ErrorCode>)> done) {
+  if (closed_) return;
+  World& world = link_.world();
+  link_.call<ErrorCode>(
+      world.kafka.leader_of(partition),
+      [&world, partition, marker] {
+        return world.kafka.write_transaction_marker(partition, marker);
+      },
+      [this, done](std::optional<ErrorCode> error) {
+        if (!closed_) done(error);
+      });
+}
+
 void KafkaAdmin::list(std::function<void(Listed)> done) {
   list_from(0, {}, std::move(done));
 }

@@ -70,6 +70,13 @@ class KafkaAdmin {
                        bool commit, std::function<void(std::optional<ErrorCode>)> done);
   void describe(const std::string& id,
                 std::function<void(std::optional<kafka::protocol::TransactionDescription>)> done);
+  // As the id's coordinator sees it.
+  void metadata(const std::string& id,
+                std::function<void(std::optional<kafka::protocol::ClusterMetadata>)> done);
+  void describe_producers(
+      int partition, std::function<void(std::optional<kafka::protocol::PartitionProducers>)> done);
+  void write_transaction_marker(int partition, const kafka::protocol::TransactionMarker& marker,
+                                std::function<void(std::optional<ErrorCode>)> done);
   using Listed = std::vector<kafka::protocol::ListedTransaction>;
   // All ids, once every broker has answered. Repeated until then.
   void list(std::function<void(Listed)> done);

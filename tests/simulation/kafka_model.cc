@@ -178,7 +178,8 @@ void KafkaModel::end(const std::string& id, TransactionalId& state, bool commit,
 
 void KafkaModel::write_marker(const std::string& id, int partition, uint64_t serial, bool commit) {
   Partition& log = partitions_[static_cast<size_t>(partition)];
-  if (events_.now_us() < log.away_until_us || events_.now_us() < coordinators_away_until_us_) {
+  const bool left_out = options_.leaves_out_markers && !has_leader(log) && !coordinators_away();
+  if (!left_out && (!has_leader(log) || coordinators_away())) {
     events_.after(kMarkerRetryUs, [this, id, partition, serial, commit] {
       write_marker(id, partition, serial, commit);
     });
@@ -186,18 +187,76 @@ void KafkaModel::write_marker(const std::string& id, int partition, uint64_t ser
   }
   TransactionalId& state = ids_.at(id);
   WEIR_CHECK(preparing(state.state) && state.serial == serial);
-  ProducerState& producer = log.producers[state.producer_id];
+  if (left_out) {
+    WEIR_TRACE(events_, "kafka",
+               absl::StrCat("leaves out a marker of ", id, " in partition ", partition));
+  } else {
+    end_in(log, state.producer_id, state.epoch, commit);
+  }
+  if (--state.markers_missing == 0) complete(state, commit);
+}
+
+bool KafkaModel::has_leader(const Partition& partition) const {
+  return broker_alive(partition.leader) && events_.now_us() >= partition.away_until_us;
+}
+
+void KafkaModel::end_in(Partition& log, int64_t producer_id, int32_t epoch, bool commit) {
+  ProducerState& producer = log.producers[producer_id];
   for (const int64_t offset : producer.open) {
     log.log[static_cast<size_t>(offset)].committed = commit;
   }
   producer.open.clear();
-  if (producer.epoch < state.epoch) {
-    producer.epoch = state.epoch;
+  if (producer.epoch < epoch) {
+    producer.epoch = epoch;
     producer.next_sequence = 0;
     producer.first_of.clear();
   }
-  log.log.push_back({{}, state.producer_id, true, commit});
-  if (--state.markers_missing == 0) complete(state, commit);
+  log.log.push_back({{}, producer_id, true, commit});
+}
+
+kafka::protocol::ClusterMetadata KafkaModel::metadata() const {
+  kafka::protocol::TopicMetadata topic;
+  topic.name = "out";
+  for (size_t i = 0; i < partitions_.size(); ++i) {
+    const Partition& partition = partitions_[i];
+    topic.partitions.push_back({.partition = static_cast<int32_t>(i),
+                                .leader = has_leader(partition) ? partition.leader : -1,
+                                .leader_epoch = partition.leader_epoch});
+  }
+  kafka::protocol::ClusterMetadata cluster;
+  cluster.topics.push_back(std::move(topic));
+  return cluster;
+}
+
+kafka::protocol::PartitionProducers KafkaModel::describe_producers(int partition) const {
+  const Partition& log = partitions_[static_cast<size_t>(partition)];
+  kafka::protocol::PartitionProducers described;
+  described.partition = {"out", partition};
+  if (!has_leader(log)) {
+    described.error = ErrorCode::kLeaderNotAvailable;
+    return described;
+  }
+  for (const auto& [producer_id, producer] : log.producers) {
+    described.producers.push_back(
+        {.producer_id = producer_id,
+         .producer_epoch = producer.epoch,
+         .transaction_start_offset = producer.open.empty() ? -1 : producer.open.front()});
+  }
+  return described;
+}
+
+ErrorCode KafkaModel::write_transaction_marker(int partition,
+                                               const kafka::protocol::TransactionMarker& marker) {
+  Partition& log = partitions_[static_cast<size_t>(partition)];
+  if (!has_leader(log)) return ErrorCode::kLeaderNotAvailable;
+  if (marker.producer_epoch < log.producers[marker.producer_id].epoch) {
+    return ErrorCode::kInvalidProducerEpoch;
+  }
+  WEIR_TRACE(
+      events_, "kafka",
+      absl::StrCat("is given a marker of pid ", marker.producer_id, " in partition ", partition));
+  end_in(log, marker.producer_id, marker.producer_epoch, marker.commit);
+  return ErrorCode::kNone;
 }
 
 void KafkaModel::complete(TransactionalId& state, bool commit) {
@@ -342,7 +401,11 @@ void KafkaModel::kill_broker(int broker) {
   const int64_t back_us = events_.now_us() + random_.between(kFailoverMinUs, kFailoverMaxUs);
   coordinators_away_until_us_ = std::max(coordinators_away_until_us_, back_us);
   for (Partition& partition : partitions_) {
-    if (partition.leader == broker) partition.away_until_us = back_us;
+    if (partition.leader != broker) continue;
+    // Partitions find their next leader later than the coordinators, or at the same time.
+    partition.away_until_us =
+        back_us + (random_.chance(0.5) ? random_.between(0, kFailoverMaxUs) : 0);
+    ++partition.leader_epoch;
   }
   events_.at(back_us, [this, broker] {
     const int heir = any_broker_alive();
@@ -351,7 +414,9 @@ void KafkaModel::kill_broker(int broker) {
       if (leader == broker) leader = heir;
     }
     for (Partition& partition : partitions_) {
-      if (partition.leader == broker) partition.leader = heir;
+      if (partition.leader != broker) continue;
+      partition.leader = heir;
+      ++partition.leader_epoch;
     }
   });
 }

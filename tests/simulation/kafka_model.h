@@ -50,6 +50,8 @@ class KafkaModel {
     int64_t marker_delay_max_us = 3 * kMillisecond;
     // Where the epochs of a new id begin: near the end, a new producer id follows soon.
     int32_t first_epoch = 0;
+    // As Kafka 4.1 to 4.3: a partition that has no leader when a marker is due never gets it.
+    bool leaves_out_markers = false;
     // A broker with transaction.version 2 raises the epoch once more when it fences.
     bool transaction_version_2 = true;
   };
@@ -66,6 +68,11 @@ class KafkaModel {
                             bool commit);
   kafka::protocol::TransactionDescription describe_transaction(const std::string& id);
   std::vector<kafka::protocol::ListedTransaction> list_transactions(int broker);
+  // The partitions' leaders and their epochs, as coordinators see them.
+  kafka::protocol::ClusterMetadata metadata() const;
+  kafka::protocol::PartitionProducers describe_producers(int partition) const;
+  ErrorCode write_transaction_marker(int partition,
+                                     const kafka::protocol::TransactionMarker& marker);
   ErrorCode add_partition(const std::string& id, int64_t producer_id, int32_t producer_epoch,
                           int partition);
   // `sequence` counts the records of this producer epoch in this partition; what was appended
@@ -140,6 +147,7 @@ class KafkaModel {
   };
   struct Partition {
     int leader = 0;
+    int32_t leader_epoch = 0;
     int64_t away_until_us = 0;
     std::vector<LogEntry> log;
     std::map<int64_t, ProducerState> producers;  // by producer id
@@ -149,6 +157,8 @@ class KafkaModel {
   void end(const std::string& id, TransactionalId& state, bool commit, bool fencing,
            AbortCause cause);
   void write_marker(const std::string& id, int partition, uint64_t serial, bool commit);
+  bool has_leader(const Partition& partition) const;
+  static void end_in(Partition& log, int64_t producer_id, int32_t epoch, bool commit);
   void complete(TransactionalId& state, bool commit);
   void raise_epoch(TransactionalId& state);
   void watch_timeout(const std::string& id, uint64_t serial);

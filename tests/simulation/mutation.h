@@ -25,12 +25,14 @@ enum class Mutation : uint8_t {
   // commit
   kCommitNotRetried,
   kFencedMeansCommitted,  // 47 and its kin
+  kKnownBeforeSeen,       // EndTxn's answer is enough, whether its markers are written or not
   // recovery
   kRecoveryTakesOwnIds,   // re-initialises the ids of the checkpoint that it restores
   kSweepBeforeRecovered,  // with no regard to the ids of the checkpoint being restored
   kRunBeforeRecovered,
   kNoFencing,  // neither at recovery nor by the sweep
   kNoSweep,
+  kAbortMarkersMissing,  // nobody looks whether what was fenced is closed for readers too
   kFenceByEndTransaction,
   kLedgerIgnored,
   kResolvedNotDurable,

@@ -41,6 +41,11 @@ void with_timeouts(Scenario& scenario) {
   make_outage(scenario);
 }
 
+void with_markers_left_out(Scenario& scenario) {
+  scenario.kafka.leaves_out_markers = true;
+  scenario.fault_count = 6;
+}
+
 const std::vector<Case>& cases() {
   static const std::vector<Case> all = {
       {"SameEpochAgain", {Mutation::kSameEpochAgain}},
@@ -78,6 +83,8 @@ const std::vector<Case>& cases() {
        {Mutation::kCommitNotRetried},
        [](Scenario& scenario) { scenario.kafka_breaks = 0.1; }},
       {"FencedMeansCommitted", {Mutation::kFencedMeansCommitted}, with_timeouts},
+      {"KnownBeforeSeen", {Mutation::kKnownBeforeSeen}, with_markers_left_out},
+      {"AbortMarkersMissing", {Mutation::kAbortMarkersMissing}, with_markers_left_out},
       {"RecoveryTakesOwnIds", {Mutation::kRecoveryTakesOwnIds}},
       {"SweepBeforeRecovered", {Mutation::kSweepBeforeRecovered}},
       {"RunBeforeRecovered", {Mutation::kRunBeforeRecovered}},

@@ -44,6 +44,7 @@ Scenario draw_scenario(uint64_t seed) {
   if (random.chance(0.3)) scenario.write_step_max_us = 60 * kMillisecond;
   if (random.chance(0.3)) scenario.savepoints = static_cast<int>(random.between(1, 4));
   scenario.kafka.brokers = static_cast<int>(random.between(1, 3));
+  scenario.kafka.leaves_out_markers = random.chance(0.5);
   scenario.kafka.first_epoch = random.chance(0.1) ? 32764 : 0;
   scenario.kafka.transaction_version_2 = random.chance(0.5);
   return scenario;

@@ -1,6 +1,7 @@
 #include "tests/simulation/sink.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,8 +19,9 @@ constexpr char kPrefix[] = "job";
 constexpr int64_t kCommitBackoffUs = 10 * kMillisecond;
 constexpr int64_t kSweepIntervalUs = 100 * kMillisecond;
 
-bool is_open(kafka::protocol::TransactionState state) {
-  using State = kafka::protocol::TransactionState;
+using State = kafka::protocol::TransactionState;
+
+bool is_open(State state) {
   return state != State::kEmpty && state != State::kCompleteCommit &&
          state != State::kCompleteAbort;
 }
@@ -148,6 +150,32 @@ void SimulatedWriter::abort_prepared(const std::string& transactional_id) {
   admin_.init_producer_id(transactional_id, [](auto) {});
 }
 
+void SimulatedMarkerWriter::ensure(std::vector<kafka::DecidedTransaction> transactions,
+                                   std::vector<int> partitions, Done done) {
+  if (transactions.empty() || partitions.empty()) return done(true);
+  const int partition = partitions.back();
+  partitions.pop_back();
+  admin_.describe_producers(partition, [this, transactions, partitions, done](auto described) {
+    if (!described || described->error != ErrorCode::kNone) return done(false);
+    write_next(kafka::missing_markers(transactions, {*described}),
+               [this, transactions, partitions, done](bool written) {
+                 if (!written) return done(false);
+                 ensure(transactions, partitions, done);
+               });
+  });
+}
+
+void SimulatedMarkerWriter::write_next(std::vector<kafka::MissingMarker> left, Done done) {
+  if (left.empty()) return done(true);
+  const kafka::MissingMarker next = left.back();
+  left.pop_back();
+  admin_.write_transaction_marker(next.partition.partition, next.marker,
+                                  [this, left, done](std::optional<ErrorCode> error) {
+                                    if (!error || *error != ErrorCode::kNone) return done(false);
+                                    write_next(left, done);
+                                  });
+}
+
 void SimulatedCommitter::commit(const Committable& committable, Report report) {
   if (closed_) return;
   admin_.describe(
@@ -159,34 +187,100 @@ void SimulatedCommitter::commit(const Committable& committable, Report report) {
         const auto decision = kafka::decide_by_description(parse(committable), *description);
         switch (decision.step) {
           case kafka::CommitStep::kEndTransaction:
-            return end(committable, report);
+            return admin_.metadata(
+                parse(committable).transactional_id, [this, committable, report](auto cluster) {
+                  if (!cluster) {
+                    return settle(committable, report, {CommitStatus::kRetry, "away"});
+                  }
+                  end(committable, report,
+                      kafka::leader_epochs(*cluster, parse(committable).topic_partitions));
+                });
           case kafka::CommitStep::kCommitted:
-            return settle(committable, report, {CommitStatus::kCommitted, ""});
+            return wait_until_completed(committable, report, {});
           case kafka::CommitStep::kRetry:
             return settle(committable, report, {CommitStatus::kRetry, decision.message});
           case kafka::CommitStep::kLost:
-            return settle(committable, report, {CommitStatus::kLost, decision.message});
+            return close_lost(committable, report, *description, decision.message);
         }
       });
 }
 
-void SimulatedCommitter::end(const Committable& committable, Report report) {
+void SimulatedCommitter::end(const Committable& committable, Report report,
+                             kafka::LeaderEpochs before) {
   const kafka::PreparedTransaction prepared = parse(committable);
   world_.checker.commit_sent(committable.transaction);
   admin_.end_transaction(prepared.transactional_id, prepared.producer_id, prepared.producer_epoch,
-                         true, [this, committable, report](std::optional<ErrorCode> error) {
+                         true, [this, committable, report, before](std::optional<ErrorCode> error) {
                            if (closed_) return;
                            if (!error) {
                              return settle(committable, report, {CommitStatus::kRetry, "away"});
                            }
                            const auto decision = kafka::decide_by_end_error(*error);
-                           const CommitStatus status =
-                               decision.step == kafka::CommitStep::kCommitted
-                                   ? CommitStatus::kCommitted
-                               : decision.step == kafka::CommitStep::kLost ? CommitStatus::kLost
-                                                                           : CommitStatus::kRetry;
+                           if (decision.step == kafka::CommitStep::kCommitted) {
+                             return wait_until_completed(committable, report, before);
+                           }
+                           const CommitStatus status = decision.step == kafka::CommitStep::kLost
+                                                           ? CommitStatus::kLost
+                                                           : CommitStatus::kRetry;
                            settle(committable, report, {status, decision.message});
                          });
+}
+
+void SimulatedCommitter::wait_until_completed(const Committable& committable, Report report,
+                                              kafka::LeaderEpochs before) {
+  const std::string id = parse(committable).transactional_id;
+  if (world_.broken(Mutation::kKnownBeforeSeen)) {
+    return settle(committable, report, {CommitStatus::kCommitted, ""});
+  }
+  admin_.describe(id, [this, id, committable, report, before](auto description) {
+    if (!description || description->error != ErrorCode::kNone) {
+      return settle(committable, report, {CommitStatus::kRetry, "away"});
+    }
+    if (description->state == State::kPrepareCommit) {
+      process_.after(kMillisecond, [this, committable, report, before] {
+        if (!closed_) wait_until_completed(committable, report, before);
+      });
+      return;
+    }
+    admin_.metadata(id, [this, committable, report, before](auto cluster) {
+      if (!cluster) return settle(committable, report, {CommitStatus::kRetry, "away"});
+      const auto partitions = parse(committable).topic_partitions;
+      if (kafka::led_throughout(before, kafka::leader_epochs(*cluster, partitions), partitions)) {
+        return settle(committable, report, {CommitStatus::kCommitted, ""});
+      }
+      ensure_markers(committable, true, report, "");
+    });
+  });
+}
+
+void SimulatedCommitter::close_lost(const Committable& committable, Report report,
+                                    const kafka::protocol::TransactionDescription& description,
+                                    const std::string& message) {
+  const kafka::PreparedTransaction prepared = parse(committable);
+  if (description.error != ErrorCode::kNone ||
+      (description.producer_id == prepared.producer_id &&
+       description.producer_epoch <= prepared.producer_epoch)) {
+    return settle(committable, report, {CommitStatus::kLost, message});
+  }
+  ensure_markers(committable, false, report, message);
+}
+
+void SimulatedCommitter::ensure_markers(const Committable& committable, bool committed,
+                                        Report report, const std::string& message) {
+  const kafka::PreparedTransaction prepared = parse(committable);
+  std::vector<int> partitions;
+  for (const auto& partition : prepared.topic_partitions) {
+    partitions.push_back(partition.partition);
+  }
+  markers_.ensure(
+      {{.transactional_id = prepared.transactional_id,
+        .producer_id = prepared.producer_id,
+        .producer_epoch = prepared.producer_epoch,
+        .committed = committed}},
+      partitions, [this, committable, committed, report, message](bool ensured) {
+        const CommitStatus decided = committed ? CommitStatus::kCommitted : CommitStatus::kLost;
+        settle(committable, report, {ensured ? decided : CommitStatus::kRetry, message});
+      });
 }
 
 void SimulatedCommitter::settle(const Committable& committable, Report report,
@@ -280,28 +374,72 @@ void SimulatedSinkCoordinator::list_and_fence(bool idle_too, std::function<void(
       }
     }
     if (world_.broken(Mutation::kRecoveryTakesOwnIds)) input.committables.clear();
-    std::vector<std::string> fence = plan_recovery(input).fence;
-    std::reverse(fence.begin(), fence.end());
-    fence_next(std::move(fence), done);
+    auto fencing = std::make_shared<Fencing>();
+    fencing->ids = plan_recovery(input).fence;
+    fencing->done = done;
+    if (world_.broken(Mutation::kFenceByEndTransaction)) {
+      return fence_by_end_transaction(fencing, 0);
+    }
+    look_next(fencing, 0);
   });
 }
 
-void SimulatedSinkCoordinator::fence_next(std::vector<std::string> left,
-                                          std::function<void()> done) {
+void SimulatedSinkCoordinator::look_next(std::shared_ptr<Fencing> fencing, size_t index) {
   if (closed_) return;
-  if (left.empty()) return done();
-  const std::string id = left.back();
-  left.pop_back();
-  if (!world_.broken(Mutation::kFenceByEndTransaction)) {
-    admin_.init_producer_id(id, [this, left, done](auto) { fence_next(left, done); });
-    return;
+  if (index == fencing->ids.size()) {
+    return ensure_closed(fencing->committed, [this, fencing] { fence_next(fencing, 0); });
   }
-  admin_.describe(id, [this, id, left, done](auto description) {
-    if (!description || description->state != kafka::protocol::TransactionState::kOngoing) {
-      return fence_next(left, done);
+  admin_.describe(fencing->ids[index], [this, fencing, index](auto last) {
+    const bool unknown = !last || kafka::protocol::is_coordinator_moved(last->error) ||
+                         last->state == State::kPrepareCommit;
+    if (unknown) {
+      process_.after(kCommitBackoffUs, [this, fencing, index] { look_next(fencing, index); });
+      return;
     }
-    admin_.end_transaction(id, description->producer_id, description->producer_epoch, false,
-                           [this, left, done](auto) { fence_next(left, done); });
+    if (last->error == ErrorCode::kNone) {
+      const bool committed = last->state == State::kCompleteCommit;
+      (committed ? fencing->committed : fencing->aborted)
+          .push_back({.transactional_id = fencing->ids[index],
+                      .producer_id = last->producer_id,
+                      .producer_epoch = last->producer_epoch,
+                      .committed = committed});
+    }
+    look_next(fencing, index + 1);
+  });
+}
+
+void SimulatedSinkCoordinator::fence_next(std::shared_ptr<Fencing> fencing, size_t index) {
+  if (closed_) return;
+  if (index == fencing->ids.size()) return ensure_closed(fencing->aborted, fencing->done);
+  admin_.init_producer_id(fencing->ids[index],
+                          [this, fencing, index](auto) { fence_next(fencing, index + 1); });
+}
+
+void SimulatedSinkCoordinator::fence_by_end_transaction(std::shared_ptr<Fencing> fencing,
+                                                        size_t index) {
+  if (closed_) return;
+  if (index == fencing->ids.size()) return fencing->done();
+  const std::string& id = fencing->ids[index];
+  admin_.describe(id, [this, id, fencing, index](auto description) {
+    if (!description || description->state != State::kOngoing) {
+      return fence_by_end_transaction(fencing, index + 1);
+    }
+    admin_.end_transaction(
+        id, description->producer_id, description->producer_epoch, false,
+        [this, fencing, index](auto) { fence_by_end_transaction(fencing, index + 1); });
+  });
+}
+
+void SimulatedSinkCoordinator::ensure_closed(std::vector<kafka::DecidedTransaction> transactions,
+                                             std::function<void()> done) {
+  if (closed_) return;
+  if (transactions.empty() || world_.broken(Mutation::kAbortMarkersMissing)) return done();
+  std::vector<int> partitions(static_cast<size_t>(world_.kafka.partition_count()));
+  std::iota(partitions.begin(), partitions.end(), 0);
+  markers_.ensure(transactions, partitions, [this, transactions, done](bool ensured) {
+    if (ensured) return done();
+    process_.after(kCommitBackoffUs,
+                   [this, transactions, done] { ensure_closed(transactions, done); });
   });
 }
 

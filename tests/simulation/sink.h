@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "connectors/kafka/sink/missing_markers.h"
 #include "connectors/kafka/sink/recovery_plan.h"
 #include "connectors/kafka/sink/transaction_pool.h"
 #include "tests/simulation/kafka_client.h"
@@ -55,6 +56,22 @@ class SimulatedWriter {
   bool closed_ = false;
 };
 
+// Sees to it that readers see the end of decided transactions. Used by the two below.
+class SimulatedMarkerWriter {
+ public:
+  using Done = std::function<void(bool ensured)>;  // false: not yet, ask again
+
+  explicit SimulatedMarkerWriter(KafkaAdmin& admin) : admin_(admin) {}
+
+  void ensure(std::vector<kafka::DecidedTransaction> transactions, std::vector<int> partitions,
+              Done done);
+
+ private:
+  void write_next(std::vector<kafka::MissingMarker> left, Done done);
+
+  KafkaAdmin& admin_;
+};
+
 // Commits from committables alone, until each is committed or lost.
 class SimulatedCommitter {
  public:
@@ -67,12 +84,20 @@ class SimulatedCommitter {
   void close() { closed_ = true, admin_.close(); }
 
  private:
-  void end(const Committable& committable, Report report);
+  void end(const Committable& committable, Report report, kafka::LeaderEpochs before);
+  void wait_until_completed(const Committable& committable, Report report,
+                            kafka::LeaderEpochs before);
+  void close_lost(const Committable& committable, Report report,
+                  const kafka::protocol::TransactionDescription& description,
+                  const std::string& message);
+  void ensure_markers(const Committable& committable, bool committed, Report report,
+                      const std::string& message);
   void settle(const Committable& committable, Report report, CommitResult result);
 
   World& world_;
   Process& process_;
   KafkaAdmin admin_;
+  SimulatedMarkerWriter markers_{admin_};
   bool closed_ = false;
 };
 
@@ -90,12 +115,24 @@ class SimulatedSinkCoordinator {
   void commit_next(std::vector<Committable> left, SimulatedCommitter::Report report,
                    std::function<void()> done);
   void list_and_fence(bool idle_too, std::function<void()> done);
-  void fence_next(std::vector<std::string> left, std::function<void()> done);
+  // Fences in the order of production: looks, closes what was committed, fences, closes the rest.
+  struct Fencing {
+    std::vector<std::string> ids;
+    std::vector<kafka::DecidedTransaction> committed;
+    std::vector<kafka::DecidedTransaction> aborted;
+    std::function<void()> done;
+  };
+  void look_next(std::shared_ptr<Fencing> fencing, size_t index);
+  void fence_next(std::shared_ptr<Fencing> fencing, size_t index);
+  void fence_by_end_transaction(std::shared_ptr<Fencing> fencing, size_t index);
+  void ensure_closed(std::vector<kafka::DecidedTransaction> transactions,
+                     std::function<void()> done);
   void sweep_later();
 
   World& world_;
   Process& process_;
   KafkaAdmin admin_;
+  SimulatedMarkerWriter markers_{admin_};
   SimulatedCommitter committer_;
   kafka::RecoveryInput input_;
   bool closed_ = false;

@@ -9,69 +9,52 @@ namespace weir::kafka {
 namespace {
 
 using protocol::ErrorCode;
-using protocol::TransactionState;
 
-bool is_being_ended(const protocol::TransactionDescription& description,
-                    const DecidedTransaction& transaction) {
-  return description.producer_id == transaction.producer_id &&
-         (description.state == TransactionState::kPrepareCommit ||
-          description.state == TransactionState::kPrepareAbort ||
-          description.state == TransactionState::kPrepareEpochFence);
-}
-
-absl::Status write_marker(protocol::TransactionAdmin& admin, const DecidedTransaction& transaction,
-                          const MissingMarker& missing, protocol::Deadline deadline) {
+absl::Status write_marker(protocol::TransactionAdmin& admin, const MissingMarker& missing,
+                          protocol::Deadline deadline) {
   const std::string partition = partition_name(missing.partition);
+  const char* const kind = missing.marker.commit ? "commit" : "abort";
   WEIR_ASSIGN_OR_RETURN(const ErrorCode error, admin.write_transaction_marker(
                                                    missing.marker, missing.partition, deadline));
   if (error == ErrorCode::kClusterAuthorizationFailed) {
     return absl::PermissionDeniedError(absl::StrCat(
-        "Kafka has left out the ", transaction.committed ? "commit" : "abort", " marker of ",
-        transaction.transactional_id, " in ", partition,
+        "Kafka has left out the ", kind, " marker of ", missing.transactional_id, " in ", partition,
         " (KAFKA-20734): readers wait there until it is written, for which the job's user needs "
         "ClusterAction on the cluster",
-        transaction.committed ? "; never end it by kafka-transactions.sh abort" : ""));
+        missing.marker.commit ? "; never end it by kafka-transactions.sh abort" : ""));
   }
   if (error != ErrorCode::kNone) {
     return absl::UnavailableError(
         absl::StrCat("WriteTxnMarkers in ", partition, ": ", error_name(error)));
   }
-  WEIR_LOG_WARN({}, "Kafka had left out the {} marker of {} in {} (KAFKA-20734); written",
-                transaction.committed ? "commit" : "abort", transaction.transactional_id,
-                partition);
+  WEIR_LOG_WARN({}, "Kafka had left out the {} marker of {} in {} (KAFKA-20734); written", kind,
+                missing.transactional_id, partition);
   return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::Status ensure_markers(protocol::TransactionAdmin& admin,
-                            const DecidedTransaction& transaction, protocol::Deadline deadline) {
-  if (transaction.partitions.empty()) return absl::OkStatus();
-  WEIR_ASSIGN_OR_RETURN(const protocol::TransactionDescription description,
-                        admin.describe_transaction(transaction.transactional_id, deadline));
-  const bool expired = description.error == ErrorCode::kTransactionalIdNotFound;
-  if (description.error != ErrorCode::kNone && !expired) {
-    return absl::UnavailableError("DescribeTransactions: " + error_name(description.error));
-  }
-  if (is_being_ended(description, transaction)) {
-    return absl::UnavailableError("Kafka is still writing the transaction's markers");
-  }
+                            const std::vector<DecidedTransaction>& transactions,
+                            const std::vector<protocol::TopicPartition>& partitions,
+                            protocol::Deadline deadline) {
+  if (transactions.empty() || partitions.empty()) return absl::OkStatus();
   WEIR_ASSIGN_OR_RETURN(const std::vector<protocol::PartitionProducers> described,
-                        admin.describe_producers(transaction.partitions, deadline));
+                        admin.describe_producers(partitions, deadline));
   for (const protocol::PartitionProducers& partition : described) {
     if (partition.error == ErrorCode::kTopicAuthorizationFailed) {
       WEIR_LOG_WARN({},
                     "whether readers see the end of {} in {} can't be told: the job's user needs "
                     "Read on the topic",
-                    transaction.transactional_id, partition_name(partition.partition));
+                    transactions.front().transactional_id, partition_name(partition.partition));
     } else if (partition.error != ErrorCode::kNone) {
       return absl::UnavailableError(absl::StrCat("DescribeProducers of ",
                                                  partition_name(partition.partition), ": ",
                                                  error_name(partition.error)));
     }
   }
-  for (const MissingMarker& missing : missing_markers(transaction, described)) {
-    WEIR_RETURN_IF_ERROR(write_marker(admin, transaction, missing, deadline));
+  for (const MissingMarker& missing : missing_markers(transactions, described)) {
+    WEIR_RETURN_IF_ERROR(write_marker(admin, missing, deadline));
   }
   return absl::OkStatus();
 }

@@ -24,26 +24,41 @@ bool led_throughout(const LeaderEpochs& before, const LeaderEpochs& after,
   return before.size() == partitions.size() && before == after;
 }
 
+namespace {
+
+// The raised epoch shuts an aborted producer out of the partition, as Kafka's marker would.
+std::int16_t marker_epoch(const DecidedTransaction& transaction) {
+  const bool may_raise = transaction.producer_epoch < std::numeric_limits<std::int16_t>::max();
+  return static_cast<std::int16_t>(transaction.producer_epoch +
+                                   (!transaction.committed && may_raise ? 1 : 0));
+}
+
+bool is_open_there(const DecidedTransaction& transaction,
+                   const protocol::ActiveProducer& producer) {
+  return producer.producer_id == transaction.producer_id &&
+         producer.transaction_start_offset >= 0 &&
+         (transaction.committed ? producer.producer_epoch == transaction.producer_epoch
+                                : producer.producer_epoch <= transaction.producer_epoch);
+}
+
+}  // namespace
+
 std::vector<MissingMarker> missing_markers(
-    const DecidedTransaction& transaction,
+    const std::vector<DecidedTransaction>& transactions,
     const std::vector<protocol::PartitionProducers>& described) {
-  constexpr auto kEpochMax = std::numeric_limits<std::int16_t>::max();
   std::vector<MissingMarker> missing;
   for (const protocol::PartitionProducers& partition : described) {
     for (const protocol::ActiveProducer& producer : partition.producers) {
-      if (producer.producer_id != transaction.producer_id ||
-          producer.producer_epoch != transaction.producer_epoch ||
-          producer.transaction_start_offset < 0) {
-        continue;
-      }
-      protocol::TransactionMarker marker{
-          .producer_id = transaction.producer_id,
-          .producer_epoch = transaction.producer_epoch,
-          .coordinator_epoch = std::max(0, producer.coordinator_epoch),
-          .commit = transaction.committed};
-      // The raised epoch shuts the fenced producer out of the partition, as Kafka's marker would.
-      if (!transaction.committed && marker.producer_epoch < kEpochMax) ++marker.producer_epoch;
-      missing.push_back({partition.partition, marker});
+      const auto found = std::ranges::find_if(transactions, [&](const DecidedTransaction& each) {
+        return is_open_there(each, producer);
+      });
+      if (found == transactions.end()) continue;
+      missing.push_back({.transactional_id = found->transactional_id,
+                         .partition = partition.partition,
+                         .marker = {.producer_id = found->producer_id,
+                                    .producer_epoch = marker_epoch(*found),
+                                    .coordinator_epoch = std::max(0, producer.coordinator_epoch),
+                                    .commit = found->committed}});
     }
   }
   return missing;

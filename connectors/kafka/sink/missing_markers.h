@@ -9,13 +9,13 @@
 
 namespace weir::kafka {
 
-// A transaction whose outcome Kafka's coordinator has decided for good.
+// A transaction whose outcome is decided for good, and that Kafka's coordinator has done with.
 struct DecidedTransaction {
   std::string transactional_id;
   std::int64_t producer_id = -1;
+  // Committed: in this epoch. Aborted: whatever its producer has open up to this epoch.
   std::int16_t producer_epoch = -1;
   bool committed = false;
-  std::vector<protocol::TopicPartition> partitions;
 };
 
 // The epoch of each partition's leader; a partition without a leader has no entry.
@@ -31,14 +31,15 @@ bool led_throughout(const LeaderEpochs& before, const LeaderEpochs& after,
                     const std::vector<protocol::TopicPartition>& partitions);
 
 struct MissingMarker {
+  std::string transactional_id;
   protocol::TopicPartition partition;
   protocol::TransactionMarker marker;
 };
 
-// The markers that a coordinator that has done with the transaction has left out: partitions where
-// it is still open, so that readers wait there for ever.
+// The markers that the coordinator has left out: where one of these transactions is still open, and
+// readers wait for ever.
 std::vector<MissingMarker> missing_markers(
-    const DecidedTransaction& transaction,
+    const std::vector<DecidedTransaction>& transactions,
     const std::vector<protocol::PartitionProducers>& described);
 
 }  // namespace weir::kafka

@@ -15,12 +15,11 @@ using ::testing::SizeIs;
 const TopicPartition kOne{"out", 1};
 const TopicPartition kTwo{"out", 2};
 
-DecidedTransaction transaction(bool committed) {
-  return {.transactional_id = "p:s:1:0:0",
-          .producer_id = 7,
-          .producer_epoch = 3,
-          .committed = committed,
-          .partitions = {kOne, kTwo}};
+std::vector<DecidedTransaction> transaction(bool committed) {
+  return {{.transactional_id = "p:s:1:0:0",
+           .producer_id = 7,
+           .producer_epoch = 3,
+           .committed = committed}};
 }
 
 PartitionProducers open_in(const TopicPartition& partition, std::int64_t producer_id,
@@ -50,9 +49,18 @@ TEST(MissingMarkersTest, AnAbortMarkerRaisesTheEpoch) {
   EXPECT_FALSE(missing[0].marker.commit);
 }
 
-TEST(MissingMarkersTest, OtherProducersAndLaterTransactionsAreLeftAlone) {
-  EXPECT_THAT(missing_markers(transaction(true), {open_in(kOne, 8, 3, 40)}), IsEmpty());
-  EXPECT_THAT(missing_markers(transaction(true), {open_in(kOne, 7, 4, 40)}), IsEmpty());
+TEST(MissingMarkersTest, OtherProducersAndTransactionsAreLeftAlone) {
+  for (const bool committed : {true, false}) {
+    EXPECT_THAT(missing_markers(transaction(committed), {open_in(kOne, 8, 3, 40)}), IsEmpty());
+    EXPECT_THAT(missing_markers(transaction(committed), {open_in(kOne, 7, 4, 40)}), IsEmpty());
+  }
+  EXPECT_THAT(missing_markers(transaction(true), {open_in(kOne, 7, 2, 40)}), IsEmpty());
+}
+
+TEST(MissingMarkersTest, WhatAFencedProducerLeftOpenEarlierIsAbortedToo) {
+  const auto missing = missing_markers(transaction(false), {open_in(kOne, 7, 2, 40)});
+  ASSERT_THAT(missing, SizeIs(1));
+  EXPECT_EQ(missing[0].marker.producer_epoch, 4);
 }
 
 protocol::ClusterMetadata metadata(std::int32_t leader_of_one, std::int32_t epoch_of_one) {

@@ -187,6 +187,7 @@ void KafkaSinkCoordinator::recover(const SinkRecovery& recovery, const CommitRep
     if (!id) throw FatalError("KafkaSink: no transactional id: " + prepared->transactional_id);
     input_of(id->prefix)
         .committables.push_back({prepared->transactional_id, recovered.known_committed});
+    partitions_.insert(prepared->topic_partitions.begin(), prepared->topic_partitions.end());
     if (!recovered.known_committed) to_commit.push_back(i);
   }
   for (const std::string& text : recovery.writer_states) {
@@ -204,6 +205,7 @@ void KafkaSinkCoordinator::recover(const SinkRecovery& recovery, const CommitRep
   WEIR_FAULT_POINT("recovery.committed_not_fenced");
   recovered_.clear();
   if (by_prefix.empty()) return;
+  partitions_.merge(partitions_of_topic());
   const std::vector<std::string> listed = list_ids({}, std::nullopt);
   for (auto& [prefix, input] : by_prefix) {
     input.listed_ids = listed;
@@ -211,6 +213,20 @@ void KafkaSinkCoordinator::recover(const SinkRecovery& recovery, const CommitRep
     recovered_.push_back(std::move(input));
   }
   WEIR_FAULT_POINT("recovery.fenced");
+}
+
+std::set<protocol::TopicPartition> KafkaSinkCoordinator::partitions_of_topic() {
+  std::set<protocol::TopicPartition> partitions;
+  if (options_.topic.empty()) return partitions;
+  retry("no broker answers", std::nullopt, [&] {
+    WEIR_ASSIGN_OR_RETURN(const protocol::ClusterMetadata cluster,
+                          admin_->metadata({options_.topic}, attempt_deadline()));
+    for (const protocol::PartitionMetadata& partition : cluster.topics.front().partitions) {
+      partitions.insert({options_.topic, partition.partition});
+    }
+    return absl::OkStatus();
+  });
+  return partitions;
 }
 
 void KafkaSinkCoordinator::commit_all(const std::vector<std::size_t>& indices,
@@ -232,42 +248,57 @@ void KafkaSinkCoordinator::commit_all(const std::vector<std::size_t>& indices,
 }
 
 void KafkaSinkCoordinator::fence(const std::vector<std::string>& ids) {
+  if (ids.empty()) return;
+  std::vector<DecidedTransaction> committed;
+  std::vector<DecidedTransaction> aborted;
   for (const std::string& id : ids) {
-    const std::optional<DecidedTransaction> aborted = to_abort(id);
+    const protocol::TransactionDescription last = describe(id);
+    if (last.error != ErrorCode::kNone) continue;  // never used, or expired
+    partitions_.insert(last.topic_partitions.begin(), last.topic_partitions.end());
+    const bool is_committed = last.state == protocol::TransactionState::kCompleteCommit;
+    (is_committed ? committed : aborted)
+        .push_back({.transactional_id = id,
+                    .producer_id = last.producer_id,
+                    .producer_epoch = last.producer_epoch,
+                    .committed = is_committed});
+  }
+  // While the coordinators still say so; who repeats this recovery takes the rest for aborted.
+  ensure_closed(committed);
+  for (const std::string& id : ids) {
     retry(absl::StrCat("transactional id ", id, " can't be fenced"), std::nullopt,
           [&] { return fence_once(id); });
-    if (aborted) ensure_abort_markers(*aborted);
     WEIR_FAULT_POINT("recovery.between_fences");
   }
+  ensure_closed(aborted);
 }
 
-std::optional<DecidedTransaction> KafkaSinkCoordinator::to_abort(
+protocol::TransactionDescription KafkaSinkCoordinator::describe(
     const std::string& transactional_id) {
-  protocol::TransactionDescription open;
+  protocol::TransactionDescription description;
   retry(absl::StrCat("transactional id ", transactional_id, " can't be described"), std::nullopt,
         [&] {
-          WEIR_ASSIGN_OR_RETURN(open,
+          WEIR_ASSIGN_OR_RETURN(description,
                                 admin_->describe_transaction(transactional_id, attempt_deadline()));
-          return is_coordinator_moved(open.error) ? absl::UnavailableError(error_name(open.error))
-                                                  : absl::OkStatus();
+          const bool unknown = is_coordinator_moved(description.error) ||
+                               description.state == protocol::TransactionState::kPrepareCommit;
+          return unknown ? absl::UnavailableError(
+                               absl::StrCat(error_name(description.error), ", ",
+                                            transaction_state_name(description.state)))
+                         : absl::OkStatus();
         });
-  if (open.state != protocol::TransactionState::kOngoing) return std::nullopt;
-  return DecidedTransaction{.transactional_id = transactional_id,
-                            .producer_id = open.producer_id,
-                            .producer_epoch = open.producer_epoch,
-                            .committed = false,
-                            .partitions = std::move(open.topic_partitions)};
+  return description;
 }
 
-void KafkaSinkCoordinator::ensure_abort_markers(const DecidedTransaction& aborted) {
-  retry(absl::StrCat("the end of transaction ", aborted.transactional_id, " can't be seen"),
-        std::nullopt, [&] {
-          const absl::Status status = ensure_markers(*admin_, aborted, attempt_deadline());
-          if (!absl::IsPermissionDenied(status)) return status;
-          // Nothing is lost by it, and Kafka's own tool can end what was to be aborted anyway.
-          WEIR_LOG_WARN({}, "{} (or kafka-transactions.sh abort)", std::string(status.message()));
-          return absl::OkStatus();
-        });
+void KafkaSinkCoordinator::ensure_closed(const std::vector<DecidedTransaction>& transactions) {
+  if (transactions.empty()) return;
+  retry("the end of transactions can't be seen", std::nullopt, [&] {
+    const absl::Status closed = ensure_markers(
+        *admin_, transactions, {partitions_.begin(), partitions_.end()}, attempt_deadline());
+    // A commit that readers don't see must not be taken for an abort by the next recovery.
+    if (!absl::IsPermissionDenied(closed) || transactions.front().committed) return closed;
+    WEIR_LOG_WARN({}, "{} (or kafka-transactions.sh abort)", std::string(closed.message()));
+    return absl::OkStatus();
+  });
 }
 
 // By InitProducerId alone: EndTxn(abort) would leave a zombie its epoch, and what it writes next

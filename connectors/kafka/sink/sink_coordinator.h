@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,9 +50,10 @@ class KafkaSinkCoordinator final : public SinkCoordinator {
                   const CommitReport& report);
   void fence(const std::vector<std::string>& ids);
   absl::Status fence_once(const std::string& transactional_id);
-  // What fencing this id aborts, if it has an open transaction.
-  std::optional<DecidedTransaction> to_abort(const std::string& transactional_id);
-  void ensure_abort_markers(const DecidedTransaction& aborted);
+  protocol::TransactionDescription describe(const std::string& transactional_id);
+  void ensure_closed(const std::vector<DecidedTransaction>& transactions);
+  // Of the sink's topic, as far as one is set for all records.
+  std::set<protocol::TopicPartition> partitions_of_topic();
 
   const KafkaSinkOptions options_;
   RuntimeContext* context_ = nullptr;
@@ -59,6 +61,7 @@ class KafkaSinkCoordinator final : public SinkCoordinator {
   // One per prefix that this sink writes or wrote under; filled by recover(), used again by
   // sweep().
   std::vector<RecoveryInput> recovered_;
+  std::set<protocol::TopicPartition> partitions_;  // known to have been written to
 };
 
 }  // namespace weir::kafka

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/fault_point.h"
+#include "common/log.h"
 #include "common/status.h"
 #include "connectors/kafka/sink/kafka_committable.h"
 #include "connectors/kafka/sink/marker_writer.h"
@@ -65,22 +66,39 @@ absl::Status wait_until_completed(protocol::TransactionAdmin& admin,
   }
 }
 
+DecidedTransaction decided(const PreparedTransaction& prepared, bool committed) {
+  return {.transactional_id = prepared.transactional_id,
+          .producer_id = prepared.producer_id,
+          .producer_epoch = prepared.producer_epoch,
+          .committed = committed};
+}
+
 // A commit is known when readers see it. `before`: the partitions' leaders before EndTxn, if it was
 // sent just now.
 absl::Status wait_for_markers(protocol::TransactionAdmin& admin,
-                              const PreparedTransaction& prepared, const LeaderEpochs* before) {
-  if (before != nullptr) {
-    WEIR_RETURN_IF_ERROR(wait_until_completed(admin, prepared));
+                              const PreparedTransaction& prepared,
+                              const std::optional<LeaderEpochs>& before) {
+  WEIR_RETURN_IF_ERROR(wait_until_completed(admin, prepared));
+  if (before) {
     WEIR_ASSIGN_OR_RETURN(const LeaderEpochs after, leader_epochs_of(admin, prepared));
     if (led_throughout(*before, after, prepared.topic_partitions)) return absl::OkStatus();
   }
-  return ensure_markers(admin,
-                        {.transactional_id = prepared.transactional_id,
-                         .producer_id = prepared.producer_id,
-                         .producer_epoch = prepared.producer_epoch,
-                         .committed = true,
-                         .partitions = prepared.topic_partitions},
+  return ensure_markers(admin, {decided(prepared, /*committed=*/true)}, prepared.topic_partitions,
                         attempt_deadline());
+}
+
+// Readers shall not wait for what is lost.
+absl::Status close_lost(protocol::TransactionAdmin& admin, const PreparedTransaction& prepared,
+                        const protocol::TransactionDescription& description) {
+  const bool aborted = description.error == protocol::ErrorCode::kNone &&
+                       (description.producer_id != prepared.producer_id ||
+                        description.producer_epoch > prepared.producer_epoch);
+  if (!aborted) return absl::OkStatus();
+  const absl::Status closed = ensure_markers(admin, {decided(prepared, /*committed=*/false)},
+                                             prepared.topic_partitions, attempt_deadline());
+  if (!absl::IsPermissionDenied(closed)) return closed;
+  WEIR_LOG_WARN({}, "{}", std::string(closed.message()));
+  return absl::OkStatus();
 }
 
 CommitResult to_retry(const absl::Status& status, const Committable& committable) {
@@ -111,8 +129,11 @@ CommitResult commit_transaction(protocol::TransactionAdmin& admin, const Committ
     decision = decide_by_end_error(end->error);
   }
   if (decision.step == CommitStep::kCommitted) {
-    const absl::Status visible = wait_for_markers(admin, *prepared, leaders ? &*leaders : nullptr);
+    const absl::Status visible = wait_for_markers(admin, *prepared, leaders);
     if (!visible.ok()) return to_retry(visible, committable);
+  } else if (decision.step == CommitStep::kLost) {
+    const absl::Status closed = close_lost(admin, *prepared, *description);
+    if (!closed.ok()) return to_retry(closed, committable);
   }
   return to_result(decision, committable);
 }
