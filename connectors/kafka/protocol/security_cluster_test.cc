@@ -15,8 +15,11 @@
 
 #include "common/status_matchers.h"
 #include "connectors/kafka/protocol/client.h"
+#include "connectors/kafka/source/partition_split.h"
+#include "connectors/kafka/testing/fake_context.h"
 #include "tests/cluster/kafka_fixture.h"
 #include "tests/cluster/process.h"
+#include "weir/kafka.h"
 
 namespace weir::kafka::protocol {
 namespace {
@@ -142,6 +145,7 @@ class SecurityTest : public ::testing::Test {
             {"listeners", listeners + ",CONTROLLER://" + controller},
             {"advertised.listeners", listeners},
             {"controller.quorum.voters", "1@" + controller},
+            {"auto.create.topics.enable", "true"},
             {"listener.security.protocol.map",
              "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,MUTUAL:SSL,LOGIN:SASL_SSL"},
             {"ssl.keystore.type", "PEM"},
@@ -216,6 +220,27 @@ TEST_F(SecurityTest, EntersByPasswordOverTls) {
   EXPECT_THAT(enter(login("PLAIN", "plain")), IsOk());
   EXPECT_THAT(enter(login("SCRAM-SHA-256", "sc,ram=256")), IsOk());
   EXPECT_THAT(enter(login("SCRAM-SHA-512", "scram512")), IsOk());
+}
+
+TEST_F(SecurityTest, ASourceReadsByPasswordOverTls) {
+  constexpr std::size_t kRecords = 20'000;
+  run({"sh", "-c", "seq " + std::to_string(kRecords) + " | kcat -P -t in -p 0 -b " + open_});
+  KafkaSourceOptions options;
+  options.bootstrap_servers = login_;
+  options.properties = login("PLAIN", "plain");
+  options.properties.erase("bootstrap.servers");
+  options.fetch_memory_bytes = 1 << 20;  // so little that the fetch queue is full again and again
+  FakeReaderContext context;
+  const auto reader = create_source_reader(options);
+  reader->open(context);
+  reader->add_splits(std::vector<Split>{to_split({"in", 0})});
+  std::size_t records = 0;
+  while (records < kRecords) {
+    reader->poll(std::chrono::milliseconds(100));
+    for (const KafkaRecord& record : reader->records()) {
+      ASSERT_EQ(record.value, std::to_string(++records));
+    }
+  }
 }
 
 TEST_F(SecurityTest, IsRefusedAtOnceWithAWrongPassword) {
