@@ -237,7 +237,9 @@ std::vector<std::string> KafkaFixture::read(const std::string& topic,
                                             const std::string& isolation_level) {
   return split_lines(
       run_or_throw({"kcat", "-C", "-b", bootstrap_, "-t", topic, "-o", "beginning", "-e", "-q",
-                    "-X", "isolation.level=" + isolation_level, "-f", "%s\\n"}));
+                    "-X", "isolation.level=" + isolation_level,
+                    // The broker says that a partition has ended when a fetch has waited in vain.
+                    "-X", "fetch.wait.max.ms=10", "-f", "%s\\n"}));
 }
 
 std::vector<std::string> KafkaFixture::open_transactions(const std::string& prefix) {
