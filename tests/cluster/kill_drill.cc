@@ -20,6 +20,13 @@ namespace {
 
 const char kJobManager[] = "jobmanager-1";
 
+// Faults count only once armed, if `counts` says so. No two barriers are so close, as after a slow
+// checkpoint, that there are no records between them.
+void prepare(DrillOptions& options, Counts counts) {
+  options.cluster.faults_armed = counts == Counts::kFromTheStart;
+  options.cluster.config.insert({"execution.checkpointing.min-pause", "250 ms"});
+}
+
 // Those that a TaskManager ran when it wrote its log's last line about a task; all, of a
 // JobManager.
 std::set<int> subtasks_of(MiniCluster& cluster, const std::string& process) {
@@ -94,7 +101,7 @@ void wait_for_death(MiniCluster& cluster, const std::string& process) {
 void run_kill_row(KafkaFixture& kafka, const KillRow& row) {
   DrillOptions options;
   options.checkpoint_interval = row.checkpoint_interval;
-  options.cluster.faults_armed = row.counts == Counts::kFromTheStart;
+  prepare(options, row.counts);
   options.cluster.environment[row.victim] = {{"WEIR_FAULT", at(row.fault, row.hit)}};
   ProcessedDrill drill(kafka, options);
   MiniCluster& cluster = drill.cluster();
@@ -118,7 +125,7 @@ void run_kill_row(KafkaFixture& kafka, const KillRow& row) {
 }
 
 InterruptedCommit::InterruptedCommit(KafkaFixture& kafka, DrillOptions options) {
-  options.cluster.faults_armed = false;
+  prepare(options, Counts::kOnceBothSubtasksCommit);
   options.cluster.environment[kJobManager] = {{"WEIR_FAULT", at("job.before_notify=kill")}};
   drill = std::make_unique<ProcessedDrill>(kafka, std::move(options));
   MiniCluster& cluster = drill->cluster();
