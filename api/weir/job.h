@@ -22,7 +22,7 @@
 #endif
 #if defined(__SANITIZE_ADDRESS__) || WEIR_HAS_FEATURE(address_sanitizer)
 #define WEIR_SANITIZED "address"
-#elif defined(__SANITIZE_THREAD__) || WEIR_HAS_FEATURE(thread_sanitizer)
+#elif defined(__SANITIZE_THREAD__) || defined(_GLIBCXX_TSAN) || WEIR_HAS_FEATURE(thread_sanitizer)
 #define WEIR_SANITIZED "thread"
 #else
 #define WEIR_SANITIZED "none"
