@@ -130,7 +130,7 @@ absl::Status act(const std::string& name) {
       ::pause();
       break;
     case Action::kStop:
-      ::kill(::getpid(), SIGSTOP);
+      ::raise(SIGSTOP);  // to this thread: sent to the process, it might run on for a moment
       break;
     case Action::kDelay:
       break;
