@@ -1,6 +1,7 @@
-// What librdkafka alone can do: consume (read_committed) → produce in transactions, one commit every
-// --commit-interval-ms, no engine. The offsets aren't committed, and a crash would repeat records: it
-// is the upper bound of a pass-through job, not a job.
+// What librdkafka alone can do: consume (read_committed) → produce in transactions, one commit
+// every
+// --commit-interval-ms, no engine. The offsets aren't committed, and a crash would repeat records:
+// it is the upper bound of a pass-through job, not a job.
 //
 //   raw_loop --brokers B --in I --out O --records N [--pairs 2] [--commit-interval-ms 1000]
 //            [--prefix processed_] [--consumer k=v]… [--producer k=v]…
@@ -13,18 +14,19 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "bench/tools/kafka_handle.h"
+#include "connectors/kafka/client/consumer_queue.h"
 
 namespace weir::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kBatchRecordsMax = 4096;
 constexpr int kTimeoutMs = 60'000;
 
 std::atomic<std::int64_t> delivery_errors{0};
@@ -72,13 +74,13 @@ void run_pair(const CommandLine& args, int pair, int pairs, std::int64_t records
   rd_kafka_poll_set_consumer(consumer);
   check(rd_kafka_assign(consumer, assignment), "assign");
   rd_kafka_topic_partition_list_destroy(assignment);
-  rd_kafka_queue_t* queue = rd_kafka_queue_get_consumer(consumer);
+  // Fetches on when the queue has room, as Weir does: without it small queues bound the rate.
+  auto queue = std::make_optional<kafka::ConsumerQueue>(consumer);
 
   rd_kafka_t* producer = create_producer(args, pair);
   check(rd_kafka_init_transactions(producer, kTimeoutMs), "init_transactions");
   rd_kafka_topic_t* out = rd_kafka_topic_new(producer, args.get("out").c_str(), nullptr);
 
-  std::vector<rd_kafka_message_t*> batch(kBatchRecordsMax);
   std::string value;
   bool open = false;
   Clock::time_point commit_due;
@@ -88,15 +90,15 @@ void run_pair(const CommandLine& args, int pair, int pairs, std::int64_t records
     open = false;
   };
   while (passed.load(std::memory_order_relaxed) < records) {
-    const ssize_t count = rd_kafka_consume_batch_queue(queue, 20, batch.data(), batch.size());
-    if (count > 0 && !open) {
+    const auto batch = queue->next_batch(std::chrono::milliseconds(20));
+    if (!batch.ok()) fail(std::string(batch.status().message()));
+    if (!batch->empty() && !open) {
       check(rd_kafka_begin_transaction(producer), "begin_transaction");
       open = true;
       commit_due = Clock::now() + interval;
     }
     std::int64_t taken = 0;
-    for (ssize_t i = 0; i < count; ++i) {
-      const rd_kafka_message_t* message = batch[i];
+    for (const rd_kafka_message_t* message : *batch) {
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         value.assign(prefix).append(static_cast<const char*>(message->payload), message->len);
         while (rd_kafka_produce(out, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, value.data(),
@@ -108,7 +110,6 @@ void run_pair(const CommandLine& args, int pair, int pairs, std::int64_t records
         }
         ++taken;
       }
-      rd_kafka_message_destroy(batch[i]);
     }
     rd_kafka_poll(producer, 0);
     passed += taken;
@@ -118,7 +119,7 @@ void run_pair(const CommandLine& args, int pair, int pairs, std::int64_t records
 
   rd_kafka_topic_destroy(out);
   rd_kafka_destroy(producer);
-  rd_kafka_queue_destroy(queue);
+  queue.reset();
   rd_kafka_consumer_close(consumer);
   rd_kafka_destroy(consumer);
 }
@@ -143,14 +144,17 @@ int run(const CommandLine& args) {
   const auto cpu_seconds = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
   };
-  std::printf("{\"records\": %lld, \"seconds\": %.3f, \"cpu_seconds\": %.3f, \"memory_mib\": %.1f}\n",
-              static_cast<long long>(passed.load()), seconds,
-              cpu_seconds(usage.ru_utime) + cpu_seconds(usage.ru_stime),
-              static_cast<double>(usage.ru_maxrss) / 1024);
+  std::printf(
+      "{\"records\": %lld, \"seconds\": %.3f, \"cpu_seconds\": %.3f, \"memory_mib\": %.1f}\n",
+      static_cast<long long>(passed.load()), seconds,
+      cpu_seconds(usage.ru_utime) + cpu_seconds(usage.ru_stime),
+      static_cast<double>(usage.ru_maxrss) / 1024);
   return 0;
 }
 
 }  // namespace
 }  // namespace weir::bench
 
-int main(int argc, char** argv) { return weir::bench::run(weir::bench::CommandLine(argc, argv)); }
+int main(int argc, char** argv) {
+  return weir::bench::run(weir::bench::CommandLine(argc, argv));
+}
