@@ -59,17 +59,20 @@ def _kill_while_running(stage, run_job, pid_of_the_busy_one):
     records = (RUN_BEFORE_S + RUN_AFTER_S) * RATE
     job = run_job(source, target)
     victim = pid_of_the_busy_one(job)
-    arrivals = subprocess.Popen([f"{BIN}/bench-meter", "--brokers", stage.brokers, "--topic", target,
-                                 "--mode", "arrivals", "--records", str(records)],
-                                stdout=subprocess.PIPE, text=True)
+    seen = os.path.join(stage.folder, "arrivals")  # a pipe that nobody empties would hold the meter up
+    with open(seen, "w") as file:
+        arrivals = subprocess.Popen([f"{BIN}/bench-meter", "--brokers", stage.brokers, "--topic",
+                                     target, "--mode", "arrivals", "--records", str(records)],
+                                    stdout=file)
     fill = stage.fill(source, records, rate=RATE)
     time.sleep(RUN_BEFORE_S)  # the job runs as it does every day; then, in the middle of it:
     os.kill(victim, signal.SIGKILL)
     killed_ms = time.time() * 1000
     fill.wait()
-    lines = [[int(word) for word in line.split()] for line in arrivals.stdout]
     if arrivals.wait() != 0:
         sys.exit("bench/run: the output stayed incomplete")
+    with open(seen) as file:
+        lines = [[int(word) for word in line.split()] for line in file]
     stage.verify(source, target)
     # A record made after the kill can only have been written by the new attempt.
     seen_ms = next(time_ms for time_ms, created_ms in lines if created_ms > killed_ms)
