@@ -52,8 +52,8 @@ absl::Status write_checkpoint(const CheckpointToPublish& checkpoint, pb::JobReco
     return absl::AbortedError(absl::StrCat("the job is in attempt ", record.attempt(),
                                            " and the checkpoint of attempt ", manifest.attempt()));
   }
-  if (is_last(checkpoint.kind) && record.intent() != pb::JobRecord::RUN) {
-    return absl::FailedPreconditionError("the job is being ended otherwise");
+  if (is_recovery_point(checkpoint.kind) && record.intent() != pb::JobRecord::RUN) {
+    return absl::FailedPreconditionError("the job is being ended");
   }
   const bool savepoint = is_savepoint(checkpoint.kind);
   WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(root_of(checkpoint)));

@@ -26,7 +26,7 @@ struct CheckpointToPublish {
 };
 
 // Writes the files and lets `record` name the checkpoint. Aborted: the record is of another
-// attempt. FailedPrecondition: it would be the last one of a job that is being canceled.
+// attempt. FailedPrecondition: the job is being ended, from the recovery point that it has.
 absl::Status write_checkpoint(const CheckpointToPublish& checkpoint, pb::JobRecord& record);
 
 // Removes the files of one that wasn't published.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "jobmanager/checkpoint/adopt_savepoint.h"
 #include "jobmanager/checkpoint/checkpoint_loader.h"
 #include "jobmanager/checkpoint/checkpoint_publisher.h"
 
@@ -291,7 +292,13 @@ void JobController::persist_intent(JobIntent intent) {
   environment_.writer.update(
       [intent](pb::JobRecord& record) {
         // The first wins: a stop whose checkpoint is published isn't undone by a cancel.
-        if (record.intent() == pb::JobRecord::RUN) record.set_intent(to_proto(intent));
+        if (record.intent() != pb::JobRecord::RUN) return absl::OkStatus();
+        record.set_intent(to_proto(intent));
+        adopt_last_savepoint(record, [](const std::string& path) -> std::optional<uint64_t> {
+          const auto savepoint = load_checkpoint(path);
+          if (!savepoint.ok()) return std::nullopt;
+          return savepoint->manifest.generation();
+        });
         return absl::OkStatus();
       },
       on_mailbox([this, intent](JobRecordWriter::Result result) {

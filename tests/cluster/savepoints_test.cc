@@ -16,6 +16,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr int kPartitions = 3;
 constexpr const char* kProcesses[] = {"jobmanager-1", "taskmanager-1", "taskmanager-2"};
@@ -140,24 +141,32 @@ TEST_F(SavepointTest, CommitsWhatItHadPreparedWhenNobodyElseDid) {
   drill.expect_exact_after_cancel();
 }
 
-TEST_F(SavepointTest, CommitsNothing) {
-  KafkaFixture& kafka = KafkaFixture::shared();
-  ProcessedDrill drill(kafka, without_checkpoints());
+// The cancel commits what the savepoint has prepared, and aborts what came after it.
+TEST_F(SavepointTest, AJobCancelledAfterItGoesOnExactly) {
+  ProcessedDrill drill(KafkaFixture::shared(), without_checkpoints());
   start_until_both_write(drill);
-  drill.savepoint();
-  EXPECT_THAT(kafka.read_committed(drill.output_topic()), IsEmpty());
+  const std::string path = drill.savepoint();
+  EXPECT_THAT(committed(drill), IsEmpty());
   EXPECT_EQ(drill.cluster().weir({"cancel", drill.job()}).exit_code, 0);
-  // No checkpoint covers what the job wrote, so its end has aborted all of it.
-  EXPECT_THAT(kafka.read_committed(drill.output_topic()), IsEmpty());
+  EXPECT_THAT(committed(drill), Not(IsEmpty()));
+  drill.set_checkpoint_interval("300ms");
+  drill.submit({"-s", path});
+  drill.expect_exact();
+  drill.expect_exact_after_cancel();
 }
 
-// The cancel has aborted what only the savepoint carries.
-TEST_F(SavepointTest, SaysWhatACancelHasTakenFromIt) {
+// A recovery has fenced what only the savepoint carries.
+TEST_F(SavepointTest, SaysWhatARestartHasTakenFromIt) {
   ProcessedDrill drill(KafkaFixture::shared(), without_checkpoints());
   MiniCluster& cluster = drill.cluster();
   start_until_both_write(drill);
   const std::string path = drill.savepoint();
+  const std::uint64_t generation = drill.generation();
+  cluster.kill("taskmanager-1");
+  cluster.restart("taskmanager-1");
+  cluster.wait_until("the next attempt", [&] { return drill.generation() > generation; });
   EXPECT_EQ(cluster.weir({"cancel", drill.job()}).exit_code, 0);
+  EXPECT_THAT(committed(drill), IsEmpty());
   drill.submit({"-s", path});
   cluster.wait_until("the job to fail", [&] { return cluster.job_state(drill.job()) == "FAILED"; });
   EXPECT_THAT(cluster.weir({"status", drill.job()}).output,

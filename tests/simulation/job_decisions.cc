@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "jobmanager/checkpoint/adopt_savepoint.h"
 #include "tests/simulation/job_manager.h"
 
 namespace weir::simulation {
@@ -289,8 +290,14 @@ void SimulatedJobManager::run(const PersistIntent& decision) {
     return;
   }
   publisher_.change_record(
-      [intent](pb::JobRecord& record) {
-        if (record.intent() == pb::JobRecord::RUN) record.set_intent(proto_of(intent));
+      [this, intent](pb::JobRecord& record) {
+        if (record.intent() != pb::JobRecord::RUN) return;
+        record.set_intent(proto_of(intent));
+        adopt_last_savepoint(record, [this](const std::string& path) -> std::optional<uint64_t> {
+          const pb::CheckpointManifest* savepoint = world_.durable.manifest(path);
+          if (savepoint == nullptr) return std::nullopt;
+          return savepoint->generation();
+        });
       },
       done);
 }

@@ -120,6 +120,10 @@ void Publisher::publish(const PublishDecision& decision, Attempt attempt, Transa
       later([this, decision, tell, path] {
         pb::JobRecord record = stored_.record;
         const bool recovery_point = is_recovery_point(decision.kind);
+        if (recovery_point && record.intent() != pb::JobRecord::RUN) {
+          tell(PublicationFailed{"the job is being ended"});
+          return next();
+        }
         auto* pointer = recovery_point ? record.add_checkpoints() : record.add_savepoints();
         pointer->set_checkpoint_id(decision.checkpoint.value());
         pointer->set_path(path);
