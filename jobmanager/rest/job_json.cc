@@ -1,6 +1,7 @@
 #include "jobmanager/rest/job_json.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -196,8 +197,8 @@ Json job_exceptions_body(const pb::JobDetails& job) {
     faults.push_back(status.first_fault());
     truncated = status.last_fault().attempt() - status.first_fault().attempt() > 1;
   }
-  std::stable_sort(faults.begin(), faults.end(), [](const pb::Fault& a, const pb::Fault& b) {
-    return a.time_ms() > b.time_ms();
+  std::ranges::sort(faults, std::greater(), [](const pb::Fault& fault) {
+    return std::pair(fault.time_ms(), fault.attempt());
   });
   Json entries = Json::array();
   for (const pb::Fault& fault : faults) entries.push_back(fault_entry(fault));

@@ -335,6 +335,11 @@ TEST(ClientFailoverTest, CommitsThroughTheLossOfTheCoordinator) {
     visible += 2;
     killed ? kafka.restart(lost) : kafka.resume(lost);
     await_state(client, transaction.transactional_id, TransactionState::kCompleteCommit);
+    // The broker that comes back may still believe for a moment that it leads a partition.
+    const Deadline patience = later();
+    while (kafka.read_committed(topic).size() < visible &&
+           std::chrono::steady_clock::now() < patience) {
+    }
     EXPECT_THAT(kafka.read_committed(topic), SizeIs(visible));
   }
 }
