@@ -42,8 +42,8 @@ class GuaranteeTest : public ::testing::Test {
     EXPECT_THAT(drill_->transactions(), IsEmpty());
   }
 
+  // What is in the output now, and what belongs there.
   std::vector<std::string> output() { return kafka_.read_committed(drill_->output_topic()); }
-  // Values of the input.
   std::set<std::string> expected() const {
     std::set<std::string> expected;
     for (const std::string& value : input_) expected.insert("processed_" + value);
