@@ -18,7 +18,7 @@ namespace {
 constexpr absl::Duration kCallTimeout = absl::Seconds(15);
 // A savepoint or a stop lasts as long as the checkpoint timeout lets it; the JobManager ends it.
 constexpr absl::Duration kSavepointTimeout = absl::Hours(2);
-// Submitting waits for the brokers' answers to the job's validation.
+// Submitting reads the savepoint to start from.
 constexpr absl::Duration kSubmitTimeout = absl::Minutes(5);
 
 }  // namespace

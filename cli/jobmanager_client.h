@@ -24,7 +24,7 @@ class JobManagerClient {
 
   // Sends the file unless the JobManager has it already.
   absl::Status upload_library(const std::string& path, const std::string& sha256);
-  // → job id. Waits until the job's sources and sinks have been validated.
+  // → job id, of a job whose record is durable. Its sources and sinks aren't validated yet.
   absl::StatusOr<pb::SubmitJobResponse> submit(const pb::SubmitJobRequest& request);
   // Calls on_status for every change until the job has ended; on_status returns false to stop
   // watching. A JobManager that goes away is waited for, up to `patience`.

@@ -54,7 +54,9 @@ const std::string& LocalCluster::jobmanager_address() const {
   return processes_->jobmanager_address;
 }
 
-const std::string& LocalCluster::rest_address() const { return processes_->rest_address; }
+const std::string& LocalCluster::rest_address() const {
+  return processes_->rest_address;
+}
 
 absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::start(const Config& config, int slots) {
   auto processes = std::make_unique<Processes>();
@@ -65,13 +67,17 @@ absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::start(const Config& 
 
   Config local = config;
   std::vector<std::string> assignments = {
-      "jobmanager.rpc.address=127.0.0.1", "jobmanager.bind-host=127.0.0.1",
-      "jobmanager.rpc.port=0",            "rest.port=0",
-      "rest.bind-address=127.0.0.1",      absl::StrCat("io.tmp.dirs=", folder, "/tmp"),
+      "jobmanager.rpc.address=127.0.0.1",
+      "jobmanager.bind-host=127.0.0.1",
+      "jobmanager.rpc.port=0",
+      "rest.port=0",
+      "rest.bind-address=127.0.0.1",
+      absl::StrCat("io.tmp.dirs=", folder, "/tmp"),
       absl::StrCat("high-availability.storageDir=", folder, "/ha"),
       absl::StrCat("taskmanager.numberOfTaskSlots=", slots)};
   if (!config.contains(options::kCheckpointFolder)) {
-    assignments.push_back(absl::StrCat("execution.checkpointing.dir=file://", folder, "/checkpoints"));
+    assignments.push_back(
+        absl::StrCat("execution.checkpointing.dir=file://", folder, "/checkpoints"));
   }
   for (const std::string& assignment : assignments) {
     WEIR_RETURN_IF_ERROR(local.add_override(assignment));

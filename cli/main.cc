@@ -17,11 +17,17 @@
 #include "cli/session.h"
 #include "cli/transaction_commands.h"
 #include "cli/verify_command.h"
+#include "common/config_options.h"
 
 namespace weir::cli {
 namespace {
 
 using Action = std::function<absl::Status()>;
+
+void add_parallelism_option(CLI::App& verb, int& parallelism) {
+  verb.add_option("-p,--parallelism", parallelism, "Of every operator that sets none")
+      ->check(CLI::Range(*options::kParallelism.minimum, *options::kParallelism.maximum));
+}
 
 void add_client_options(CLI::App& verb, ClientOptions& options) {
   verb.add_option("-c,--conf-dir", options.conf_dir,
@@ -63,9 +69,9 @@ void add_kafka_options(CLI::App& verb, std::map<std::string, std::string>& prope
 void add_run_verb(CLI::App& app, const ClientOptions& client, RunOptions& run, Action& action) {
   CLI::App* verb =
       app.add_subcommand("run", "Run a job: weir run [options] JOB.so [job arguments]");
-  verb->add_flag("-d,--detached", run.detached, "Return as soon as the job runs");
-  verb->add_option("-p,--parallelism", run.parallelism, "Of every operator that sets none")
-      ->check(CLI::PositiveNumber);
+  verb->add_flag("-d,--detached", run.detached,
+                 "Return as soon as the job runs, or waits for slots");
+  add_parallelism_option(*verb, run.parallelism);
   verb->add_option("-s,--fromSavepoint", run.savepoint_path,
                    "Start from this savepoint or checkpoint");
   verb->add_flag("-n,--allowNonRestoredState", run.allow_non_restored_state,
@@ -79,8 +85,7 @@ void add_run_verb(CLI::App& app, const ClientOptions& client, RunOptions& run, A
 void add_info_verb(CLI::App& app, const ClientOptions& client, RunOptions& run, Action& action) {
   CLI::App* verb =
       app.add_subcommand("info", "Print a job's plan: weir info JOB.so [job arguments]");
-  verb->add_option("-p,--parallelism", run.parallelism, "Of every operator that sets none")
-      ->check(CLI::PositiveNumber);
+  add_parallelism_option(*verb, run.parallelism);
   verb->add_option("library", run.library, "The job library")->required();
   verb->callback([&] { action = [&] { return show_plan(client, run); }; });
 }
@@ -225,6 +230,12 @@ std::vector<std::string> cut_job_arguments(std::vector<std::string>& words) {
   return arguments;
 }
 
+int fail(const std::string& message) {
+  const bool colour = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+  fmt::print(stderr, "{}error:{} {}\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", message);
+  return EXIT_FAILURE;
+}
+
 int run(std::vector<std::string> words) {
   Arguments args;
   Action action;
@@ -241,21 +252,19 @@ int run(std::vector<std::string> words) {
 
   const auto is_wanted = [&words](CLI::App* verb) { return verb->get_name() == words[0]; };
   if (!words.empty() && words[0].rfind('-', 0) != 0 && app.get_subcommands(is_wanted).empty()) {
-    fmt::print(stderr, "error: weir has no verb '{}': see `weir --help`\n", words[0]);
-    return EXIT_FAILURE;
+    return fail(fmt::format("weir has no verb '{}': see `weir --help`", words[0]));
   }
+  const std::string verb = words.empty() || words[0][0] == '-' ? "" : words[0] + " ";
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
     app.parse(words);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    return fail(fmt::format("{}: see `weir {}--help`", error.what(), verb));
   }
   const absl::Status status = action();
-  if (status.ok()) return EXIT_SUCCESS;
-  const bool colour = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
-  fmt::print(stderr, "{}error:{} {}\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "",
-             std::string(status.message()));
-  return EXIT_FAILURE;
+  return status.ok() ? EXIT_SUCCESS : fail(std::string(status.message()));
 }
 
 }  // namespace

@@ -103,6 +103,25 @@ void show_change(const pb::JobStatus& status) {
   fmt::print(stderr, "{}\n", line);
 }
 
+absl::Status failure_of(const pb::JobStatus& status) {
+  const pb::Fault& cause = status.has_first_fault() ? status.first_fault() : status.last_fault();
+  return absl::AbortedError(fmt::format("the job failed. First fault, in attempt {}, {}: {}",
+                                        cause.attempt(), cause.where(), cause.cause()));
+}
+
+// Until it runs, has failed, or waits for slots, which may take as long as it takes.
+absl::Status wait_for_start(JobManagerClient& client, const std::string& job_id) {
+  pb::JobStatus last;
+  WEIR_RETURN_IF_ERROR(client.watch(job_id, kPatience, [&](const pb::JobStatus& status) {
+    last = status;
+    const bool waits = absl::StartsWith(status.detail(), "waiting for slots");
+    return status.state() != "RUNNING" && status.state() != "RESTARTING" && !waits;
+  }));
+  if (last.state() == "FAILED") return failure_of(last);
+  if (last.state() == "CREATED") fmt::print(stderr, "It is {}.\n", last.detail());
+  return absl::OkStatus();
+}
+
 absl::Status wait_for_end(JobManagerClient& client, const std::string& job_id) {
   pb::JobStatus last;
   std::string shown;
@@ -113,11 +132,7 @@ absl::Status wait_for_end(JobManagerClient& client, const std::string& job_id) {
     last = status;
     return true;
   }));
-  if (last.state() == "FAILED") {
-    const pb::Fault& cause = last.has_first_fault() ? last.first_fault() : last.last_fault();
-    return absl::AbortedError(fmt::format("the job failed. First fault, in attempt {}, {}: {}",
-                                          cause.attempt(), cause.where(), cause.cause()));
-  }
+  if (last.state() == "FAILED") return failure_of(last);
   fmt::print("Job {} {}.\n", job_id, last.state() == "CANCELED" ? "was cancelled" : "has finished");
   return absl::OkStatus();
 }
@@ -192,8 +207,7 @@ absl::Status run_job(const ClientOptions& options, const RunOptions& run) {
   WEIR_ASSIGN_OR_RETURN(const std::string job_id, submit(client, job, run));
   fmt::print("Job has been submitted with JobID {}\n", job_id);
   std::fflush(stdout);
-  if (run.detached) return absl::OkStatus();
-  return wait_for_end(client, job_id);
+  return run.detached ? wait_for_start(client, job_id) : wait_for_end(client, job_id);
 }
 
 absl::Status show_plan(const ClientOptions& options, const RunOptions& run) {

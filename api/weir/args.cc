@@ -170,29 +170,49 @@ std::string Args::usage() const {
   return text.str();
 }
 
-std::string Args::missing() const {
+void Args::complain(const std::vector<std::string>& complaints) const {
   std::string text;
-  for (const Declared& declared : declared_) {
-    if (declared.required && !values_.contains(declared.name)) {
-      text += "the job argument --" + declared.name + " is missing\n";
-    }
+  for (const std::string& complaint : complaints) {
+    if (!text.empty()) text += ", ";
+    text += complaint;
   }
-  return text;
+  throw FatalError(text + "\n" + usage());
 }
 
-void Args::check() const {
-  std::string text = missing();
+std::vector<std::string> Args::missing() const {
+  std::vector<std::string> complaints;
+  for (const Declared& declared : declared_) {
+    if (declared.required && !values_.contains(declared.name)) {
+      complaints.push_back("the job argument --" + declared.name + " is missing");
+    }
+  }
+  return complaints;
+}
+
+std::vector<std::string> Args::undeclared(const std::string& what) const {
+  std::vector<std::string> complaints;
   for (const auto& [name, value] : values_) {
     const auto is_it = [&name = name](const Declared& declared) { return declared.name == name; };
     if (std::none_of(declared_.begin(), declared_.end(), is_it)) {
-      text += "the job takes no argument --" + name + "\n";
+      complaints.push_back("the job " + what + " --" + name);
     }
   }
-  if (!text.empty()) throw FatalError(text + usage());
+  return complaints;
+}
+
+void Args::check() const {
+  std::vector<std::string> complaints = undeclared("takes no argument");
+  const std::vector<std::string> missing_ones = missing();
+  complaints.insert(complaints.end(), missing_ones.begin(), missing_ones.end());
+  if (!complaints.empty()) complain(complaints);
 }
 
 void Args::check_required() const {
-  if (const std::string text = missing(); !text.empty()) throw FatalError(text + usage());
+  std::vector<std::string> complaints = missing();
+  if (complaints.empty()) return;
+  const std::vector<std::string> not_asked_for = undeclared("hasn't asked for");
+  complaints.insert(complaints.end(), not_asked_for.begin(), not_asked_for.end());
+  complain(complaints);
 }
 
 }  // namespace weir

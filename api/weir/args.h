@@ -40,7 +40,7 @@ class Args {
   std::string usage() const;
   // Throws FatalError with the usage when an argument is unknown or missing.
   void check() const;
-  // The same for missing ones only: of an entry point that threw, and so declared only some.
+  // The same when one is missing: of an entry point that threw, and so declared only some.
   void check_required() const;
 
  private:
@@ -52,8 +52,10 @@ class Args {
 
   const std::string* find_and_declare(std::string_view name, std::string default_text,
                                       bool required);
-  // One line per missing argument.
-  std::string missing() const;
+  // A complaint each; of those that are given and undeclared: "the job `what` --name".
+  std::vector<std::string> missing() const;
+  std::vector<std::string> undeclared(const std::string& what) const;
+  [[noreturn]] void complain(const std::vector<std::string>& complaints) const;
 
   std::map<std::string, std::string, std::less<>> values_;
   std::vector<Declared> declared_;

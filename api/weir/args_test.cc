@@ -74,12 +74,13 @@ TEST(ArgsTest, MissingAndUnknownOnesAreNamedWithTheUsage) {
   EXPECT_EQ(args.get("out"), "");
   args.get_duration("wait", milliseconds(120'000));
   EXPECT_EQ(message_of([&] { args.check(); }),
-            "the job argument --out is missing\n"
-            "the job takes no argument --unknown\n"
+            "the job takes no argument --unknown, the job argument --out is missing\n"
             "Arguments of the job:\n"
             "  --in (required)\n"
             "  --out (required)\n"
             "  --wait (default: 2min)\n");
+  EXPECT_THAT(message_of([&] { args.check_required(); }),
+              HasSubstr("--out is missing, the job hasn't asked for --unknown\n"));
 }
 
 TEST(ArgsTest, RefusesWordsThatAreNoArguments) {

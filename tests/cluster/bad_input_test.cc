@@ -105,7 +105,7 @@ std::string BadInputTest::output_;
 TEST_F(BadInputTest, UnknownTopics) {
   EXPECT_THAT(refusal({}, library(kProcessed), arguments({{"--in", "no-such-input"}})),
               HasSubstr("no-such-input"));
-  EXPECT_THAT(refusal({}, library(kProcessed), arguments({{"--out", "no-such-output"}})),
+  EXPECT_THAT(refusal({"-d"}, library(kProcessed), arguments({{"--out", "no-such-output"}})),
               AllOf(HasSubstr("no-such-output"), HasSubstr("create it")));
 }
 
