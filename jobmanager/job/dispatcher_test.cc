@@ -44,6 +44,7 @@ TEST_F(DispatcherTest, WithoutSlotsItFailsAndSaysWhatIsMissing) {
   EXPECT_EQ(shown.status().state(), "FAILED");
   EXPECT_THAT(shown.status().first_fault().cause(),
               HasSubstr("needs 2 slots, no TaskManager is registered"));
+  EXPECT_EQ(shown.restarts(), 3);
 }
 
 TEST_F(DispatcherTest, AKilledTaskManagerCostsAnAttemptAndTheNextRestoresTheLastCheckpoint) {

@@ -328,10 +328,10 @@ void JobController::record_fault(const RecordFault& fault) {
   WEIR_LOG_WARN(log_context(), "attempt {} failed: {}: {}", attempt_.attempt, fault.where,
                 fault.cause);
   // Seen at once, durable when the writer comes to it.
-  const auto apply = [entry](pb::JobRecord& record) {
+  const auto apply = [entry, restarts = fault.restarts](pb::JobRecord& record) {
     if (!record.has_first_fault()) *record.mutable_first_fault() = entry;
     *record.mutable_last_fault() = entry;
-    record.set_restarts(record.restarts() + 1);
+    if (restarts) record.set_restarts(record.restarts() + 1);
     return absl::OkStatus();
   };
   (void)apply(record_);

@@ -286,7 +286,9 @@ AttemptDecisions AttemptMachine::failed(Attempt attempt, const AttemptFailure& f
 
 void AttemptMachine::fail(const AttemptFailure& failure, MonotonicTime now,
                           AttemptDecisions& decisions) {
-  decisions.push_back(RecordFault{failure.where, failure.cause});
+  std::optional<std::chrono::milliseconds> restart_delay;
+  if (!settling() && !intent_wanted_ && !failure.fatal) restart_delay = strategy_.on_failure(now);
+  decisions.push_back(RecordFault{failure.where, failure.cause, restart_delay.has_value()});
   if (settling()) {
     if (failure.fatal) {
       settled_ = true;  // it can't be, whoever tries
@@ -297,14 +299,12 @@ void AttemptMachine::fail(const AttemptFailure& failure, MonotonicTime now,
     }
   } else if (intent_wanted_) {
     // The end is on its way already.
-  } else if (failure.fatal) {
+  } else if (!restart_delay) {
     want(JobIntent::kFail, decisions);
-  } else if (const auto delay = strategy_.on_failure(now); !delay) {
-    want(JobIntent::kFail, decisions);
-  } else if (delay->count() == 0) {
+  } else if (restart_delay->count() == 0) {
     restart_due_ = true;
   } else {
-    decisions.push_back(ScheduleRestart{*delay});
+    decisions.push_back(ScheduleRestart{*restart_delay});
   }
   take(Signal::kFailure, decisions);
 }

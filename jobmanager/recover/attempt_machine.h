@@ -83,6 +83,7 @@ struct ScheduleRestart {  // then restart_due()
 struct RecordFault {
   std::string where;
   std::string cause;
+  bool restarts = false;  // the job goes on with another attempt
 };
 struct ReleaseSlots {};
 struct Terminated {

@@ -149,6 +149,7 @@ TEST_F(AttemptMachineTest, AFailureCancelsTheAttemptAndTheNextBeginsAfterRelease
   to_running();
   const auto decisions = fail();
   EXPECT_EQ(find<RecordFault>(decisions)->cause, "boom");
+  EXPECT_TRUE(find<RecordFault>(decisions)->restarts);
   EXPECT_EQ(find<ScheduleRestart>(decisions)->delay, delay_);
   EXPECT_NE(find<CancelAttemptDecision>(decisions), nullptr);
   EXPECT_NE(find<StopCheckpoints>(decisions), nullptr);
