@@ -2,8 +2,8 @@
 //
 //   fill --brokers B --topic T --records N [--bytes 100] [--rate R/s] [--first I]
 //
-// A record is its creation time ("%013lld,", wall clock ms), its number ("%010lld,") and padding. With
-// a rate the records are spread evenly over each second, in ticks of a millisecond.
+// A record is its creation time ("%013lld,", wall clock ms), its number ("%010lld,") and padding.
+// With a rate the records are spread evenly over each second, in ticks of a millisecond.
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -26,14 +26,13 @@ int run(const CommandLine& args) {
   const std::int64_t first = args.get_int("first", 0);
   const std::int64_t rate = args.get_int("rate", 0);
   const auto bytes = static_cast<std::size_t>(args.get_int("bytes", 100));
-  rd_kafka_t* producer =
-      create_handle(RD_KAFKA_PRODUCER,
-                    {{"bootstrap.servers", args.get("brokers")},
-                     {"enable.idempotence", "true"},
-                     {"linger.ms", rate > 0 ? "1" : "20"},
-                     {"batch.size", "1000000"},
-                     {"queue.buffering.max.messages", "1000000"}},
-                    on_delivery);
+  rd_kafka_t* producer = create_handle(RD_KAFKA_PRODUCER,
+                                       {{"bootstrap.servers", args.get("brokers")},
+                                        {"enable.idempotence", "true"},
+                                        {"linger.ms", rate > 0 ? "1" : "20"},
+                                        {"batch.size", "1000000"},
+                                        {"queue.buffering.max.messages", "1000000"}},
+                                       on_delivery);
   const int partitions = partition_count(producer, topic);
   rd_kafka_topic_t* rkt = rd_kafka_topic_new(producer, topic.c_str(), nullptr);
 
@@ -71,4 +70,6 @@ int run(const CommandLine& args) {
 }  // namespace
 }  // namespace weir::bench
 
-int main(int argc, char** argv) { return weir::bench::run(weir::bench::CommandLine(argc, argv)); }
+int main(int argc, char** argv) {
+  return weir::bench::run(weir::bench::CommandLine(argc, argv));
+}

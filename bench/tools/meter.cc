@@ -1,15 +1,16 @@
 // Watches a topic from outside, as a read_committed reader sees it.
 //
 //   meter --brokers B --topic T --mode progress --records N [--timeout-s 300]
-//     prints "<wall clock ms> <visible records>" whenever the number has changed, until N are visible;
-//     looks every 20 ms, by each partition's last stable offset less the transaction markers, so the
-//     numbers in between are a little high and the last one is exact.
+//     prints "<wall clock ms> <visible records>" whenever the number has changed, until N are
+//     visible; looks every 20 ms, by each partition's last stable offset less the transaction
+//     markers, so the numbers in between are a little high and the last one is exact.
 //   meter --brokers B --topic T --mode latency --records N [--skip M]
-//     reads the records that `fill` made (time, number), after any prefix that ends in '_', and prints
-//     the milliseconds from creation to visibility: {"p50": …, "p99": …, "max": …, "records": …}.
+//     reads the records that `fill` made (time, number), after any prefix that ends in '_', and
+//     prints the milliseconds from creation to visibility: {"p50": …, "p99": …, "max": …,
+//     "records": …}.
 //   meter --brokers B --topic T --mode arrivals --records N
-//     reads the same records and prints "<wall clock ms> <creation time of the newest record seen, ms>"
-//     whenever a newer one is visible, until N have been read.
+//     reads the same records and prints "<wall clock ms> <creation time of the newest record seen,
+//     ms>" whenever a newer one is visible, until N have been read.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -65,7 +66,8 @@ int progress(const CommandLine& args) {
          ++partition) {
       std::int64_t low = 0;
       std::int64_t high = 0;
-      error = rd_kafka_query_watermark_offsets(reader, topic.c_str(), partition, &low, &high, 10'000);
+      error =
+          rd_kafka_query_watermark_offsets(reader, topic.c_str(), partition, &low, &high, 10'000);
       visible += high;
     }
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) continue;  // a new topic's leaders aren't known yet

@@ -11,11 +11,18 @@
 namespace {
 
 // What a program chooses for what it does, not for how fast.
-const std::set<std::string> kNotSpeed = {"bootstrap.servers", "client.id",          "group.id",
-                                         "isolation.level",   "auto.offset.reset",  "acks",
-                                         "enable.idempotence", "enable.auto.commit",
-                                         "enable.auto.offset.store", "enable.partition.eof",
-                                         "transaction.timeout.ms", "statistics.interval.ms"};
+const std::set<std::string> kNotSpeed = {"bootstrap.servers",
+                                         "client.id",
+                                         "group.id",
+                                         "isolation.level",
+                                         "auto.offset.reset",
+                                         "acks",
+                                         "enable.idempotence",
+                                         "enable.auto.commit",
+                                         "enable.auto.offset.store",
+                                         "enable.partition.eof",
+                                         "transaction.timeout.ms",
+                                         "statistics.interval.ms"};
 
 nlohmann::json settings(const weir::kafka::Properties& properties) {
   nlohmann::json result = nlohmann::json::array();

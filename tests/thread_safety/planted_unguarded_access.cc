@@ -8,6 +8,8 @@ struct Counter {
   int count WEIR_GUARDED_BY(mutex) = 0;
 };
 
-int unguarded(Counter& counter) { return counter.count; }
+int unguarded(Counter& counter) {
+  return counter.count;
+}
 
 }  // namespace weir
