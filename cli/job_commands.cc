@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -41,6 +42,8 @@ absl::Status list_jobs(JobManagerClient& client, const ClientOptions& options,
   for (const pb::JobStatus& job : response.jobs()) {
     if (is_listed(job, list)) *listed.add_jobs() = job;
   }
+  std::sort(listed.mutable_jobs()->begin(), listed.mutable_jobs()->end(),
+            [](const auto& a, const auto& b) { return a.start_time_ms() < b.start_time_ms(); });
   if (options.json) {
     print_json(listed);
     return absl::OkStatus();
