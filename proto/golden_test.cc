@@ -81,6 +81,25 @@ TEST(Golden, JobGraph) {
       "7365642e736f42042d2d696e4201614801");
 }
 
+TEST(Golden, JobGraphWithEdges) {
+  expect_golden<JobGraph>(
+      R"pb(format_version: 1
+           name: "keyed"
+           nodes {
+             id: 3
+             kind: OPERATOR
+             name: "KeyedCount"
+             uid: "count"
+             parallelism: 3
+             edges { from: 1 output: 2 partitioning: HASH }
+             edges { from: 2 partitioning: BROADCAST type_without_codec: "T" }
+             keyed: true
+           }
+           max_parallelism: 128)pb",
+      "080112056b657965641a2c080310011a0a4b65796564436f756e742205636f756e7428035206080110021801"
+      "5207080218032201545801508001");
+}
+
 TEST(Golden, CheckpointManifest) {
   expect_golden<CheckpointManifest>(
       R"pb(format_version: 1
@@ -167,6 +186,11 @@ TEST(Golden, JobRecord) {
       "6b2d372080d095ffbc312809620808061202737018016a07080512036f6c64720a0a056c696e65731201637a"
       "106b61666b612d7072656669783a632f708201191080d095ffbc311a094d61702028312f322922056572726f"
       "728a010f0801220b6572726f7220616761696e900102");
+}
+
+TEST(Golden, JobRecordWithMaxParallelism) {
+  expect_golden<JobRecord>(R"pb(format_version: 1 state: "RUNNING" max_parallelism: 128)pb",
+                           "08012a0752554e4e494e47a0018001");
 }
 
 TEST(Golden, KafkaSplitState) {
