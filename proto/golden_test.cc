@@ -137,6 +137,19 @@ TEST(Golden, CheckpointManifest) {
       "5a0a0a056c696e6573120163");
 }
 
+TEST(Golden, CheckpointManifestWithListState) {
+  expect_golden<CheckpointManifest>(
+      R"pb(format_version: 1
+           operators {
+             uid: "rules"
+             lists { name: "pending" redistribution: UNION items: "a" items: "b" }
+             lists { name: "offsets" items: "c" }
+           }
+           max_parallelism: 128)pb",
+      "080152280a0572756c657342110a0770656e64696e6710011a01611a0162420c0a076f6666736574731a0163"
+      "608001");
+}
+
 TEST(Golden, TransactionLedger) {
   expect_golden<TransactionLedger>(
       R"pb(format_version: 1
