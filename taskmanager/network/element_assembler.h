@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "taskmanager/network/buffer_pool.h"
+
+namespace weir {
+
+// Puts an element that was divided over several buffers of a channel together. One per channel.
+//
+//   std::string_view elements = assembler.add(buffer);   // then read_element_header, …
+//   (exchange.h)
+//
+// Not thread-safe.
+class ElementAssembler {
+ public:
+  // The whole elements that are there now, one after the other: those of the buffer, without a copy
+  // and valid as long as it is; or, when a divided element is complete, those and what follows it,
+  // valid until the next call. Empty while one isn't complete.
+  std::string_view add(const Buffer& buffer) {
+    if (delivered_) pieces_.clear();
+    delivered_ = !buffer.continued();
+    if (pieces_.empty() && delivered_) return buffer.bytes();
+    pieces_.append(buffer.bytes());
+    return delivered_ ? std::string_view(pieces_) : std::string_view();
+  }
+
+  // What came of an element that isn't complete: belongs to an unaligned checkpoint.
+  std::string_view incomplete() const { return delivered_ ? std::string_view() : pieces_; }
+
+ private:
+  std::string pieces_;
+  bool delivered_ = true;  // what pieces_ holds
+};
+
+}  // namespace weir
