@@ -56,17 +56,18 @@ const std::vector<OptionEntry>& all_options() {
   static const std::vector<OptionEntry> all = entries(
       kJobManagerRpcAddress, kJobManagerRpcPort, kJobManagerBindHost, kRestAddress, kRestPort,
       kRestBindAddress, kTaskManagerHost, kTaskManagerBindHost, kTaskManagerResourceId, kTaskSlots,
-      kTaskManagerMemory, kParallelism, kSlotRequestTimeout, kTemporaryFolders, kCheckpointInterval,
-      kCheckpointMode, kCheckpointTimeout, kCheckpointMinPause, kMaxConcurrentCheckpoints,
-      kTolerableFailedCheckpoints, kCheckpointRetention, kCheckpointFolder, kSavepointFolder,
-      kRetainedCheckpoints, kUnalignedCheckpoints, kAlignedCheckpointTimeout,
-      kIncrementalCheckpoints, kStateBackend, kRestartStrategy, kFixedDelayAttempts, kFixedDelay,
-      kExponentialDelayInitialBackoff, kExponentialDelayMaxBackoff, kExponentialDelayMultiplier,
-      kExponentialDelayResetThreshold, kExponentialDelayJitter, kExponentialDelayAttempts,
-      kFailureRateMaxFailures, kFailureRateInterval, kFailureRateDelay, kHighAvailability,
-      kHighAvailabilityFolder, kClusterId, kJobStoreCapacity, kEtcdEndpoints, kHeartbeatInterval,
-      kHeartbeatTimeout, kTaskCancellationTimeout, kSinkRestartBudget, kSinkOnLostTransaction,
-      kLogFolder, kLogLevel, kLogFormat);
+      kTaskManagerMemory, kParallelism, kMaxParallelism, kSlotRequestTimeout, kTemporaryFolders,
+      kCheckpointInterval, kCheckpointMode, kCheckpointTimeout, kCheckpointMinPause,
+      kMaxConcurrentCheckpoints, kTolerableFailedCheckpoints, kCheckpointRetention,
+      kCheckpointFolder, kSavepointFolder, kRetainedCheckpoints, kUnalignedCheckpoints,
+      kAlignedCheckpointTimeout, kIncrementalCheckpoints, kStateBackend, kRestartStrategy,
+      kFixedDelayAttempts, kFixedDelay, kExponentialDelayInitialBackoff,
+      kExponentialDelayMaxBackoff, kExponentialDelayMultiplier, kExponentialDelayResetThreshold,
+      kExponentialDelayJitter, kExponentialDelayAttempts, kFailureRateMaxFailures,
+      kFailureRateInterval, kFailureRateDelay, kHighAvailability, kHighAvailabilityFolder,
+      kClusterId, kJobStoreCapacity, kEtcdEndpoints, kHeartbeatInterval, kHeartbeatTimeout,
+      kTaskCancellationTimeout, kSinkRestartBudget, kSinkOnLostTransaction, kLogFolder, kLogLevel,
+      kLogFormat);
   return all;
 }
 

@@ -67,6 +67,14 @@ inline const ConfigOption<int64_t> kParallelism{
     .description = "Subtasks of an operator that doesn't say.",
     .minimum = 1,
     .maximum = 32768};
+inline const ConfigOption<int64_t> kMaxParallelism{
+    .key = "pipeline.max-parallelism",
+    .default_value = 0,
+    .description =
+        "Key groups of a job, for good from its first run; 0 chooses: 128, or more for "
+        "a parallelism over 85.",
+    .minimum = 0,
+    .maximum = 32768};
 inline const ConfigOption<Duration> kSlotRequestTimeout{
     .key = "slot.request.timeout",
     .default_value = 5min,
