@@ -17,6 +17,37 @@ pb::JobGraph::NodeKind to_proto(NodeKind kind) {
   __builtin_unreachable();
 }
 
+pb::JobGraph::Partitioning to_proto(Partitioning partitioning) {
+  switch (partitioning) {
+    case Partitioning::kForward:
+      return pb::JobGraph::FORWARD;
+    case Partitioning::kHash:
+      return pb::JobGraph::HASH;
+    case Partitioning::kRebalance:
+      return pb::JobGraph::REBALANCE;
+    case Partitioning::kBroadcast:
+      return pb::JobGraph::BROADCAST;
+  }
+  __builtin_unreachable();
+}
+
+pb::JobGraph::Edge to_proto(const StreamEdge& edge) {
+  pb::JobGraph::Edge result;
+  result.set_from(edge.from);
+  result.set_output(edge.output);
+  result.set_partitioning(to_proto(edge.partitioning));
+  result.set_type_without_codec(edge.type_without_codec);
+  return result;
+}
+
+// 0: not set.
+int max_parallelism_of(const pb::JobGraph& graph) {
+  int result = 0;
+  const auto set = graph.configuration().find("pipeline.max-parallelism");
+  if (set == graph.configuration().end() || !absl::SimpleAtoi(set->second, &result)) return 0;
+  return result;
+}
+
 }  // namespace
 
 pb::JobGraph to_proto(const StreamGraph& graph, int default_parallelism,
@@ -30,6 +61,7 @@ pb::JobGraph to_proto(const StreamGraph& graph, int default_parallelism,
   effective.insert(configuration.begin(), configuration.end());
   for (const auto& [key, value] : graph.configuration) effective[key] = value;
   for (const std::string& argument : arguments) result.add_arguments(argument);
+  result.set_max_parallelism(max_parallelism_of(result));
 
   int job_parallelism = default_parallelism;
   if (const auto own = graph.configuration.find("parallelism.default");
@@ -43,7 +75,11 @@ pb::JobGraph to_proto(const StreamGraph& graph, int default_parallelism,
     out.set_name(node.name);
     out.set_uid(node.uid);
     out.set_parallelism(node.parallelism == 0 ? job_parallelism : node.parallelism);
-    out.mutable_inputs()->Add(node.inputs.begin(), node.inputs.end());
+    for (const StreamEdge& edge : node.inputs) {
+      out.add_inputs(edge.from);
+      *out.add_edges() = to_proto(edge);
+    }
+    out.set_keyed(node.keyed);
     out.set_output_type(node.output_type);
     out.set_has_coordinator(node.has_coordinator);
     out.set_has_committer(node.has_committer);

@@ -10,6 +10,7 @@ namespace weir {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
@@ -56,6 +57,40 @@ TEST(ConvertTest, NodesKeepWhatTheyAre) {
   EXPECT_EQ(graph.nodes(3).kind(), pb::JobGraph::SINK);
   EXPECT_EQ(graph.nodes(3).uid(), "out");
   EXPECT_THAT(graph.nodes(3).inputs(), ElementsAre(2));
+}
+
+struct WithoutCodec {
+  std::string text;
+};
+
+TEST(ConvertTest, EdgesSayWhatTheyReadAndHow) {
+  StreamExecutionEnvironment env;
+  auto in = env.from_source(EmptySource(), WatermarkStrategy<std::string>::no_watermarks(), "in");
+  auto wrapped = in.map([](std::string_view text) { return WithoutCodec{std::string(text)}; });
+  wrapped.map([](const WithoutCodec& value) { return value.text; })
+      .union_with(in.broadcast())
+      .sink_to(EmptySink());
+  const pb::JobGraph graph = to_proto(env.graph(), 1, {}, {});
+  EXPECT_EQ(graph.nodes(0).edges_size(), 0);
+  ASSERT_EQ(graph.nodes(2).edges_size(), 1);
+  EXPECT_EQ(graph.nodes(2).edges(0).from(), 1);
+  EXPECT_THAT(graph.nodes(2).edges(0).type_without_codec(), HasSubstr("WithoutCodec"));
+  ASSERT_EQ(graph.nodes(3).edges_size(), 2);
+  EXPECT_EQ(graph.nodes(3).edges(0).from(), 2);
+  EXPECT_EQ(graph.nodes(3).edges(0).partitioning(), pb::JobGraph::FORWARD);
+  EXPECT_EQ(graph.nodes(3).edges(0).type_without_codec(), "");
+  EXPECT_EQ(graph.nodes(3).edges(1).from(), 0);
+  EXPECT_EQ(graph.nodes(3).edges(1).partitioning(), pb::JobGraph::BROADCAST);
+}
+
+TEST(ConvertTest, TheMaxParallelismIsTheConfigured) {
+  StreamExecutionEnvironment env;
+  EXPECT_EQ(to_proto(env.graph(), 1, {}, {}).max_parallelism(), 0);
+  EXPECT_EQ(to_proto(env.graph(), 1, {{"pipeline.max-parallelism", "64"}}, {}).max_parallelism(),
+            64);
+  env.set_max_parallelism(256);
+  EXPECT_EQ(to_proto(env.graph(), 1, {{"pipeline.max-parallelism", "64"}}, {}).max_parallelism(),
+            256);
 }
 
 TEST(ConvertTest, SplitsAndCommittablesComeBackAsTheyWent) {

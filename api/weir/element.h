@@ -13,6 +13,9 @@ namespace weir {
 using Timestamp = std::int64_t;
 inline constexpr Timestamp kNoTimestamp = std::numeric_limits<Timestamp>::min();
 
+// The watermark of a stream that has ended: every timer fires.
+inline constexpr Timestamp kMaxWatermark = std::numeric_limits<Timestamp>::max();
+
 namespace internal {
 template <typename T>
 struct ViewTraits {
@@ -29,6 +32,13 @@ struct ViewTraits<std::string> {
 // until the batch ends. Copy what you keep.
 template <typename T>
 using ViewOf = typename internal::ViewTraits<T>::Type;
+
+// One record of a batch.
+template <typename T>
+struct Record {
+  ViewOf<T> value;
+  Timestamp timestamp = kNoTimestamp;
+};
 
 // The element type that a function's result makes: text of any kind becomes std::string.
 template <typename R>

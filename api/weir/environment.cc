@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "weir/error.h"
+#include "weir/key_group.h"
 
 namespace weir {
 namespace {
@@ -76,6 +77,15 @@ RestartStrategy RestartStrategy::failure_rate(int max_failures_per_interval,
 void StreamExecutionEnvironment::set_parallelism(int parallelism) {
   check_at_least(parallelism, 1, "the parallelism");
   set("parallelism.default", std::to_string(parallelism));
+}
+
+void StreamExecutionEnvironment::set_max_parallelism(int max_parallelism) {
+  check_at_least(max_parallelism, 1, "the maximum parallelism");
+  if (max_parallelism > kMaxParallelismLimit) {
+    throw FatalError("the maximum parallelism is " + std::to_string(max_parallelism) +
+                     ": it must be at most " + std::to_string(kMaxParallelismLimit));
+  }
+  set("pipeline.max-parallelism", std::to_string(max_parallelism));
 }
 
 void StreamExecutionEnvironment::enable_checkpointing(std::chrono::milliseconds interval,

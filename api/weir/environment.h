@@ -46,6 +46,10 @@ class StreamExecutionEnvironment {
   void set_job_name(std::string name) { graph_.job_name = std::move(name); }
   // Of every operator that sets none itself. `weir run -p` sets it when the job doesn't.
   void set_parallelism(int parallelism);
+  // The number of key groups, and so the most subtasks that keyed state can be divided among; at
+  // most 32768. Fixed for the job's life when it first runs; by default 128, or 1.5 times the
+  // parallelism rounded up to a power of two.
+  void set_max_parallelism(int max_parallelism);
 
   void enable_checkpointing(std::chrono::milliseconds interval,
                             CheckpointingMode mode = CheckpointingMode::kExactlyOnce);
@@ -71,9 +75,9 @@ class StreamExecutionEnvironment {
     if (!watermarks.assigner()) return {graph_, node};
     using Assigner = typename WatermarkStrategy<T>::Assigner;
     using Factory = internal::OperatorNode<internal::TimestampOperator<T, Assigner>, T, Assigner>;
-    return {graph_,
-            internal::add_node(graph_, NodeKind::kOperator, "Timestamps", {node}, typeid(T).name(),
-                               std::make_shared<Factory>(watermarks.assigner()))};
+    return {graph_, internal::add_node(graph_, NodeKind::kOperator, "Timestamps",
+                                       {internal::forward_edge<T>(node)}, typeid(T).name(),
+                                       std::make_shared<Factory>(watermarks.assigner()))};
   }
 
   const StreamGraph& graph() const { return graph_; }

@@ -1,5 +1,8 @@
 #include "weir/graph.h"
 
+#include <cxxabi.h>
+
+#include <cstdlib>
 #include <set>
 #include <string_view>
 
@@ -29,6 +32,15 @@ class Fnv1a {
   std::uint64_t value_ = 0xcbf29ce484222325ULL;
 };
 
+// The id alone for a plain edge, as ever.
+void add_edge(const StreamEdge& edge, Fnv1a& hash) {
+  hash.add(static_cast<std::uint64_t>(edge.from));
+  if (edge.output == 0 && edge.partitioning == Partitioning::kForward) return;
+  hash.add("edge");
+  hash.add(static_cast<std::uint64_t>(edge.output));
+  hash.add(static_cast<std::uint64_t>(edge.partitioning));
+}
+
 [[noreturn]] void no_such_part(const char* part) {
   throw FatalError(std::string("a node of this kind has no ") + part);
 }
@@ -55,7 +67,9 @@ void check_uids(const StreamGraph& graph) {
 void check_edges(const StreamGraph& graph) {
   std::vector<bool> is_read(graph.nodes.size(), false);
   for (const StreamNode& node : graph.nodes) {
-    for (const int input : node.inputs) is_read.at(static_cast<std::size_t>(input)) = true;
+    for (const StreamEdge& edge : node.inputs) {
+      is_read.at(static_cast<std::size_t>(edge.from)) = true;
+    }
   }
   for (const StreamNode& node : graph.nodes) {
     if (node.kind != NodeKind::kSink && !is_read[static_cast<std::size_t>(node.id)]) {
@@ -73,7 +87,8 @@ std::unique_ptr<SourceReaderBase> NodeFactory::create_reader(OutputBase& /*next*
 std::unique_ptr<SourceCoordinator> NodeFactory::create_source_coordinator() const {
   no_such_part("source coordinator");
 }
-std::unique_ptr<Operator> NodeFactory::create_operator(OutputBase& /*next*/) const {
+std::unique_ptr<Operator> NodeFactory::create_operator(OutputBase& /*next*/,
+                                                       const SideOutputs& /*side_outputs*/) const {
   no_such_part("operator");
 }
 std::unique_ptr<SinkWriterBase> NodeFactory::create_writer(OutputBase** /*input*/) const {
@@ -117,10 +132,16 @@ std::uint64_t StreamGraph::fingerprint() const {
     hash.add(node.uid);
     hash.add(static_cast<std::uint64_t>(node.parallelism));
     hash.add(node.inputs.size());
-    for (const int input : node.inputs) hash.add(static_cast<std::uint64_t>(input));
+    for (const StreamEdge& edge : node.inputs) add_edge(edge, hash);
     hash.add(node.output_type);
     hash.add(node.has_coordinator);
     hash.add(node.has_committer);
+    // Only where they are, so that the graphs of earlier versions keep their fingerprints.
+    if (node.keyed) hash.add("keyed");
+    for (const SideOutput& side_output : node.side_outputs) {
+      hash.add(side_output.tag);
+      hash.add(side_output.type);
+    }
   }
   hash.add(configuration.size());
   for (const auto& [key, value] : configuration) {
@@ -132,7 +153,31 @@ std::uint64_t StreamGraph::fingerprint() const {
 
 namespace internal {
 
-int add_node(StreamGraph& graph, NodeKind kind, std::string name, std::vector<int> inputs,
+std::string readable_type(const char* mangled) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> name(
+      abi::__cxa_demangle(mangled, nullptr, nullptr, &status), &std::free);
+  return status == 0 ? name.get() : mangled;
+}
+
+int add_side_output(StreamGraph& graph, int node, SideOutput side_output) {
+  StreamNode& from = graph.nodes.at(static_cast<std::size_t>(node));
+  if (!from.factory->can_have_side_outputs()) {
+    throw FatalError("'" + from.name + "' has no side outputs: process() and windows have");
+  }
+  for (std::size_t i = 0; i < from.side_outputs.size(); ++i) {
+    const SideOutput& known = from.side_outputs[i];
+    if (known.tag != side_output.tag) continue;
+    if (known.type == side_output.type) return static_cast<int>(i) + 1;
+    throw FatalError("the side output '" + known.tag + "' of '" + from.name +
+                     "' is read as a stream of " + readable_type(known.type.c_str()) + " and of " +
+                     readable_type(side_output.type.c_str()));
+  }
+  from.side_outputs.push_back(std::move(side_output));
+  return static_cast<int>(from.side_outputs.size());
+}
+
+int add_node(StreamGraph& graph, NodeKind kind, std::string name, std::vector<StreamEdge> inputs,
              const char* output_type, std::shared_ptr<const NodeFactory> factory) {
   StreamNode node;
   node.id = static_cast<int>(graph.nodes.size());

@@ -9,6 +9,7 @@
 #include "weir/arena.h"
 #include "weir/context.h"
 #include "weir/output.h"
+#include "weir/side_output.h"
 
 namespace weir {
 
@@ -16,17 +17,25 @@ namespace weir {
 template <typename T>
 class Collector {
  public:
-  explicit Collector(Output<T>& output) : output_(output) {}
+  explicit Collector(Output<T>& output, SideOutputs side_outputs = {})
+      : output_(output), side_outputs_(std::move(side_outputs)) {}
   void collect(ViewOf<T> value) { output_.collect(value, timestamp_); }
   void collect(ViewOf<T> value, Timestamp timestamp) { output_.collect(value, timestamp); }
+  // Emits into a side output, with the same timestamp. Dropped when nothing reads it.
+  template <typename Side>
+  void output(const OutputTag<Side>& tag, std::type_identity_t<ViewOf<Side>> value) {
+    if (Output<Side>* const output = side_outputs_.find(tag)) output->collect(value, timestamp_);
+  }
   // Valid until the batch ends.
   Arena& arena() { return arena_; }
 
   Timestamp timestamp() const { return timestamp_; }
   void set_timestamp(Timestamp timestamp) { timestamp_ = timestamp; }
+  const SideOutputs& side_outputs() const { return side_outputs_; }
 
  private:
   Output<T>& output_;
+  const SideOutputs side_outputs_;
   Arena arena_;
   Timestamp timestamp_ = kNoTimestamp;
 };
@@ -55,6 +64,20 @@ class Operator {
 
 namespace internal {
 
+// An operator as the chain sees it: the place where its records of type In go. Passes event time
+// on to `next`.
+template <typename In>
+class ChainedOperator : public Operator, public Output<In> {
+ public:
+  explicit ChainedOperator(OutputBase& next) : next_(next) {}
+  OutputBase& input() final { return *this; }
+  void watermark(Timestamp watermark) override { next_.watermark(watermark); }
+  void idle(bool idle) override { next_.idle(idle); }
+
+ private:
+  OutputBase& next_;
+};
+
 template <typename F, typename In>
 decltype(auto) call_with_arena(F& function, ViewOf<In> value, Arena& arena) {
   if constexpr (std::is_invocable_v<F&, ViewOf<In>, Arena&>) {
@@ -69,10 +92,10 @@ using MapResult = decltype(call_with_arena<F, In>(std::declval<F&>(), std::declv
                                                   std::declval<Arena&>()));
 
 template <typename In, typename Out, typename F>
-class MapOperator final : public Operator, public Output<In> {
+class MapOperator final : public ChainedOperator<In> {
  public:
-  MapOperator(F function, Output<Out>& next) : function_(std::move(function)), next_(next) {}
-  OutputBase& input() override { return *this; }
+  MapOperator(F function, Output<Out>& next)
+      : ChainedOperator<In>(next), function_(std::move(function)), next_(next) {}
   void collect(ViewOf<In> value, Timestamp timestamp) override {
     next_.collect(call_with_arena<F, In>(function_, value, arena_), timestamp);
   }
@@ -85,10 +108,10 @@ class MapOperator final : public Operator, public Output<In> {
 };
 
 template <typename In, typename F>
-class FilterOperator final : public Operator, public Output<In> {
+class FilterOperator final : public ChainedOperator<In> {
  public:
-  FilterOperator(F function, Output<In>& next) : function_(std::move(function)), next_(next) {}
-  OutputBase& input() override { return *this; }
+  FilterOperator(F function, Output<In>& next)
+      : ChainedOperator<In>(next), function_(std::move(function)), next_(next) {}
   void collect(ViewOf<In> value, Timestamp timestamp) override {
     if (function_(value)) next_.collect(value, timestamp);
   }
@@ -99,10 +122,10 @@ class FilterOperator final : public Operator, public Output<In> {
 };
 
 template <typename In, typename Out, typename F>
-class FlatMapOperator final : public Operator, public Output<In> {
+class FlatMapOperator final : public ChainedOperator<In> {
  public:
-  FlatMapOperator(F function, Output<Out>& next) : function_(std::move(function)), out_(next) {}
-  OutputBase& input() override { return *this; }
+  FlatMapOperator(F function, Output<Out>& next)
+      : ChainedOperator<In>(next), function_(std::move(function)), out_(next) {}
   void collect(ViewOf<In> value, Timestamp timestamp) override {
     out_.set_timestamp(timestamp);
     function_(value, out_);
@@ -115,15 +138,24 @@ class FlatMapOperator final : public Operator, public Output<In> {
 };
 
 template <typename F>
-class ProcessOperator final : public Operator, public Output<typename F::Input> {
+class ProcessOperator final : public ChainedOperator<typename F::Input> {
  public:
-  ProcessOperator(F function, Output<typename F::Result>& next)
-      : function_(std::move(function)), out_(next) {}
-  OutputBase& input() override { return *this; }
+  ProcessOperator(F function, Output<typename F::Result>& next, const SideOutputs& side_outputs)
+      : ChainedOperator<typename F::Input>(next),
+        function_(std::move(function)),
+        out_(next, side_outputs) {}
   void open(RuntimeContext& context) override { function_.open(context); }
   void collect(ViewOf<typename F::Input> value, Timestamp timestamp) override {
     out_.set_timestamp(timestamp);
     function_.process_element(value, out_);
+  }
+  void watermark(Timestamp watermark) override {
+    out_.side_outputs().watermark(watermark);
+    ChainedOperator<typename F::Input>::watermark(watermark);
+  }
+  void idle(bool idle) override {
+    out_.side_outputs().idle(idle);
+    ChainedOperator<typename F::Input>::idle(idle);
   }
   void end_batch() override { out_.arena().reset(); }
   void close() override { function_.close(); }
@@ -135,10 +167,10 @@ class ProcessOperator final : public Operator, public Output<typename F::Input> 
 
 // Replaces each record's timestamp by the assigner's.
 template <typename T, typename F>
-class TimestampOperator final : public Operator, public Output<T> {
+class TimestampOperator final : public ChainedOperator<T> {
  public:
-  TimestampOperator(F assigner, Output<T>& next) : assigner_(std::move(assigner)), next_(next) {}
-  OutputBase& input() override { return *this; }
+  TimestampOperator(F assigner, Output<T>& next)
+      : ChainedOperator<T>(next), assigner_(std::move(assigner)), next_(next) {}
   void collect(ViewOf<T> value, Timestamp timestamp) override {
     next_.collect(value, assigner_(value, timestamp));
   }
@@ -148,7 +180,7 @@ class TimestampOperator final : public Operator, public Output<T> {
   Output<T>& next_;
 };
 
-// A stream that several operators of the chain read.
+// A stream that several operators of the chain read, or none.
 template <typename T>
 class FanOut final : public Output<T> {
  public:
@@ -157,6 +189,15 @@ class FanOut final : public Output<T> {
   }
   void collect(ViewOf<T> value, Timestamp timestamp) override {
     for (Output<T>* output : outputs_) output->collect(value, timestamp);
+  }
+  void collect_batch(std::span<const Record<T>> records) override {
+    for (Output<T>* output : outputs_) output->collect_batch(records);
+  }
+  void watermark(Timestamp watermark) override {
+    for (Output<T>* output : outputs_) output->watermark(watermark);
+  }
+  void idle(bool idle) override {
+    for (Output<T>* output : outputs_) output->idle(idle);
   }
 
  private:

@@ -8,8 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "weir/codec.h"
 #include "weir/graph.h"
 #include "weir/two_phase_commit_sink.h"
+#include "weir/typed_edge.h"
 
 namespace weir {
 
@@ -34,6 +36,11 @@ class WatermarkStrategy {
 
 namespace internal {
 
+template <typename T>
+std::unique_ptr<OutputBase> create_fan_out(std::vector<OutputBase*> outputs) {
+  return std::make_unique<FanOut<T>>(std::move(outputs));
+}
+
 template <typename T, typename S>
 class SourceNode final : public NodeFactory {
  public:
@@ -47,23 +54,32 @@ class SourceNode final : public NodeFactory {
     return source_.create_coordinator();
   }
   std::unique_ptr<OutputBase> create_fan_out(std::vector<OutputBase*> outputs) const override {
-    return std::make_unique<FanOut<T>>(std::move(outputs));
+    return internal::create_fan_out<T>(std::move(outputs));
   }
 
  private:
   const S source_;
 };
 
-// Op is an Operator constructed from (F, Output<Out>&).
+// Op is an Operator constructed from (F, Output<Out>&) or (F, Output<Out>&, const SideOutputs&).
 template <typename Op, typename Out, typename F>
 class OperatorNode final : public NodeFactory {
  public:
+  static constexpr bool kHasSideOutputs =
+      std::is_constructible_v<Op, F, Output<Out>&, const SideOutputs&>;
+
   explicit OperatorNode(F function) : function_(std::move(function)) {}
-  std::unique_ptr<Operator> create_operator(OutputBase& next) const override {
-    return std::make_unique<Op>(function_, static_cast<Output<Out>&>(next));
+  std::unique_ptr<Operator> create_operator(OutputBase& next,
+                                            const SideOutputs& side_outputs) const override {
+    if constexpr (kHasSideOutputs) {
+      return std::make_unique<Op>(function_, static_cast<Output<Out>&>(next), side_outputs);
+    } else {
+      return std::make_unique<Op>(function_, static_cast<Output<Out>&>(next));
+    }
   }
+  bool can_have_side_outputs() const override { return kHasSideOutputs; }
   std::unique_ptr<OutputBase> create_fan_out(std::vector<OutputBase*> outputs) const override {
-    return std::make_unique<FanOut<Out>>(std::move(outputs));
+    return internal::create_fan_out<Out>(std::move(outputs));
   }
 
  private:
@@ -89,8 +105,23 @@ class SinkNode final : public NodeFactory {
 };
 
 // Adds a node and returns its id. `output_type` is "" for sinks.
-int add_node(StreamGraph& graph, NodeKind kind, std::string name, std::vector<int> inputs,
+int add_node(StreamGraph& graph, NodeKind kind, std::string name, std::vector<StreamEdge> inputs,
              const char* output_type, std::shared_ptr<const NodeFactory> factory);
+// Returns the number of the output; of a tag that is read already, the same.
+int add_side_output(StreamGraph& graph, int node, SideOutput side_output);
+std::string readable_type(const char* mangled);
+
+// The edge to whoever reads this output next, unless it says otherwise.
+template <typename T>
+StreamEdge forward_edge(int from, int output = 0) {
+  StreamEdge edge{.from = from, .output = output};
+  if constexpr (is_serializable<T>) {
+    edge.factory = std::make_shared<RoundRobinEdge<T>>();
+  } else {
+    edge.type_without_codec = readable_type(typeid(T).name());
+  }
+  return edge;
+}
 
 }  // namespace internal
 
@@ -127,7 +158,9 @@ class DataStream {
  public:
   using Element = T;
 
-  DataStream(StreamGraph& graph, int node) : graph_(&graph), node_(node) {}
+  DataStream(StreamGraph& graph, int node) : DataStream(graph, {internal::forward_edge<T>(node)}) {}
+  DataStream(StreamGraph& graph, std::vector<StreamEdge> edges)
+      : graph_(&graph), edges_(std::move(edges)) {}
 
   // function(value) or function(value, Arena&) → one result each.
   template <typename F>
@@ -167,16 +200,48 @@ class DataStream {
       static_assert(std::is_base_of_v<Sink<T>, S>,
                     "sink_to() takes a Sink<T> whose T is the stream's element type");
       return {*graph_,
-              internal::add_node(*graph_, NodeKind::kSink, "Sink", {node_}, "",
+              internal::add_node(*graph_, NodeKind::kSink, "Sink", edges_, "",
                                  std::make_shared<internal::SinkNode<T, S>>(std::move(sink)))};
     }
   }
 
+  // The records of a side output of this operator, a process() or a window.
+  template <typename Side>
+  DataStream<Side> get_side_output(const OutputTag<Side>& tag) const {
+    const int node = own_node("get_side_output()").id;
+    const int output = internal::add_side_output(
+        *graph_, node, {tag.id(), typeid(Side).name(), &internal::create_fan_out<Side>});
+    return {*graph_, {internal::forward_edge<Side>(node, output)}};
+  }
+
+  // The same records, dealt out evenly to the subtasks of what reads them next.
+  DataStream<T> rebalance() const {
+    return partitioned<internal::RoundRobinEdge<T>>(Partitioning::kRebalance);
+  }
+  // The same records, each to every subtask of what reads them next.
+  DataStream<T> broadcast() const {
+    return partitioned<internal::BroadcastEdge<T>>(Partitioning::kBroadcast);
+  }
+  // The records of all these streams, in no order between them.
+  template <typename... Streams>
+  DataStream<T> union_with(const Streams&... others) const {
+    static_assert((std::is_same_v<Streams, DataStream<T>> && ...),
+                  "union_with() takes streams of the same type");
+    static_assert(is_serializable<T>,
+                  "union_with() sends records between tasks: "
+                  "add WEIR_FIELDS(...) to their type");
+    std::vector<StreamEdge> edges = edges_;
+    for (const DataStream<T>* other : {&others...}) {
+      edges.insert(edges.end(), other->edges_.begin(), other->edges_.end());
+    }
+    return {*graph_, std::move(edges)};
+  }
+
   // The operator's identity across restarts and upgrades; set it on everything that has state.
-  DataStream& uid(std::string uid) { return graph_->nodes[node_].uid = std::move(uid), *this; }
-  DataStream& name(std::string name) { return graph_->nodes[node_].name = std::move(name), *this; }
+  DataStream& uid(std::string uid) { return own_node("uid()").uid = std::move(uid), *this; }
+  DataStream& name(std::string name) { return own_node("name()").name = std::move(name), *this; }
   DataStream& set_parallelism(int parallelism) {
-    return graph_->nodes[node_].parallelism = parallelism, *this;
+    return own_node("set_parallelism()").parallelism = parallelism, *this;
   }
 
  private:
@@ -184,12 +249,36 @@ class DataStream {
   DataStream<Out> add(const char* name, F function) {
     return {*graph_,
             internal::add_node(
-                *graph_, NodeKind::kOperator, name, {node_}, typeid(Out).name(),
+                *graph_, NodeKind::kOperator, name, edges_, typeid(Out).name(),
                 std::make_shared<internal::OperatorNode<Op, Out, F>>(std::move(function)))};
   }
 
+  template <typename Edge>
+  DataStream<T> partitioned(Partitioning partitioning) const {
+    static_assert(is_serializable<T>,
+                  "rebalance() and broadcast() send records between tasks: "
+                  "add WEIR_FIELDS(...) to their type");
+    std::vector<StreamEdge> edges = edges_;
+    for (StreamEdge& edge : edges) {
+      edge.partitioning = partitioning;
+      edge.factory = std::make_shared<Edge>();
+    }
+    return {*graph_, std::move(edges)};
+  }
+
+  // The operator whose main output this stream is.
+  StreamNode& own_node(const char* call) const {
+    const StreamEdge& edge = edges_.front();
+    if (edges_.size() > 1 || edge.output != 0 || edge.partitioning != Partitioning::kForward) {
+      throw FatalError(std::string(call) +
+                       " is for an operator's own stream: call it before union_with(), "
+                       "rebalance(), broadcast() or get_side_output()");
+    }
+    return graph_->nodes[static_cast<std::size_t>(edge.from)];
+  }
+
   StreamGraph* graph_;
-  int node_;
+  std::vector<StreamEdge> edges_;  // what the next operator reads
 };
 
 }  // namespace weir

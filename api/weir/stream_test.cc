@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "weir/environment.h"
 #include "weir/test_context.h"
 
@@ -51,7 +53,7 @@ struct Chain {
     OutputBase* next = &output;
     for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
       if (node->kind != NodeKind::kOperator) continue;
-      operators.push_back(node->factory->create_operator(*next));
+      operators.push_back(node->factory->create_operator(*next, {}));
       next = &operators.back()->input();
     }
     input = static_cast<Output<In>*>(next);
@@ -121,6 +123,152 @@ TEST(StreamTest, AFanOutGivesEachRecordToEveryOutput) {
   EXPECT_THAT(second.values, ElementsAre(7));
 }
 
+TEST(StreamTest, AFanOutPassesBatchesAndTimeToEveryOutput) {
+  struct Recorder final : Output<int> {
+    void collect(const int& value, Timestamp) override { seen.push_back(value); }
+    void watermark(Timestamp watermark) override { seen.push_back(static_cast<int>(watermark)); }
+    void idle(bool idle) override { seen.push_back(idle ? -1 : -2); }
+    std::vector<int> seen;
+  };
+  StreamExecutionEnvironment env;
+  stream_of<int>(env);
+  Recorder first;
+  Recorder second;
+  const auto fan_out = env.graph().nodes[0].factory->create_fan_out({&first, &second});
+  const int values[] = {1, 2};
+  const Record<int> records[] = {{values[0], 10}, {values[1], 11}};
+  static_cast<Output<int>&>(*fan_out).collect_batch(records);
+  fan_out->watermark(20);
+  fan_out->idle(true);
+  EXPECT_THAT(first.seen, ElementsAre(1, 2, 20, -1));
+  EXPECT_EQ(second.seen, first.seen);
+}
+
+TEST(StreamTest, EveryOperatorPassesTimeOn) {
+  struct Recorder final : Output<std::string> {
+    void collect(std::string_view, Timestamp) override {}
+    void watermark(Timestamp watermark) override { watermarks.push_back(watermark); }
+    void idle(bool idle) override { idles.push_back(idle); }
+    std::vector<Timestamp> watermarks;
+    std::vector<bool> idles;
+  };
+  StreamExecutionEnvironment env;
+  stream_of<int>(env)
+      .map([](int value) { return value; })
+      .filter([](int) { return true; })
+      .flat_map<int>([](int value, Collector<int>& out) { out.collect(value); })
+      .process(Summing())
+      .map([](int) { return "text"; });
+  Recorder recorder;
+  std::vector<std::unique_ptr<Operator>> operators;
+  OutputBase* next = &recorder;
+  for (auto node = env.graph().nodes.rbegin(); node->kind == NodeKind::kOperator; ++node) {
+    operators.push_back(node->factory->create_operator(*next, {}));
+    next = &operators.back()->input();
+  }
+  next->watermark(5);
+  next->idle(true);
+  next->idle(false);
+  EXPECT_THAT(recorder.watermarks, ElementsAre(5));
+  EXPECT_THAT(recorder.idles, ElementsAre(true, false));
+}
+
+const OutputTag<std::string> kOdd("odd");
+
+class KeepingEven : public ProcessFunction<int, int> {
+ public:
+  void process_element(const int& value, Collector<int>& out) override {
+    if (value % 2 == 0) {
+      out.collect(value);
+    } else {
+      out.output(kOdd, std::to_string(value));
+    }
+  }
+};
+
+TEST(StreamTest, ASideOutputIsAStreamOfItsOwnType) {
+  StreamExecutionEnvironment env;
+  auto even = stream_of<int>(env).process(KeepingEven());
+  even.sink_to(NoSink<int>());
+  even.get_side_output(kOdd).sink_to(NoSink<std::string>());
+  even.get_side_output(kOdd).sink_to(NoSink<std::string>());
+  const std::vector<StreamNode>& nodes = env.graph().nodes;
+  EXPECT_EQ(check_error(env.graph()), "");
+  ASSERT_EQ(nodes[1].side_outputs.size(), 1u);
+  EXPECT_EQ(nodes[2].inputs[0].output, 0);
+  EXPECT_EQ(nodes[3].inputs[0].output, 1);
+  EXPECT_EQ(nodes[4].inputs[0].output, 1);
+
+  TestOutput<int> main;
+  TestOutput<std::string> odd;
+  const auto fan_out = nodes[1].side_outputs[0].create_fan_out({&odd});
+  const SideOutput& side = nodes[1].side_outputs[0];
+  const auto process =
+      nodes[1].factory->create_operator(main, SideOutputs({{side.tag, side.type, fan_out.get()}}));
+  for (const int value : {1, 2, 3}) {
+    static_cast<Output<int>&>(process->input()).collect(value, value);
+  }
+  EXPECT_THAT(main.values, ElementsAre(2));
+  EXPECT_THAT(odd.values, ElementsAre("1", "3"));
+  EXPECT_THAT(odd.timestamps, ElementsAre(1, 3));
+
+  const auto unread = nodes[1].factory->create_operator(main, {});
+  static_cast<Output<int>&>(unread->input()).collect(5, 5);  // dropped
+}
+
+TEST(StreamTest, ASideOutputIsReadByItsTypeFromWhatCanHaveOne) {
+  StreamExecutionEnvironment env;
+  auto even = stream_of<int>(env).process(KeepingEven());
+  even.get_side_output(kOdd);
+  EXPECT_THROW(even.get_side_output(OutputTag<int>("odd")), FatalError);
+  EXPECT_THROW(even.map([](int value) { return value; }).get_side_output(kOdd), FatalError);
+  EXPECT_THROW(even.rebalance().get_side_output(kOdd), FatalError);
+}
+
+TEST(StreamTest, EdgesSayHowRecordsFindTheirReaders) {
+  StreamExecutionEnvironment env;
+  auto in = stream_of<int>(env);
+  auto other = stream_of<int>(env).map([](int value) { return value; });
+  in.rebalance().sink_to(NoSink<int>());
+  in.union_with(other.broadcast()).map([](int value) { return value; }).sink_to(NoSink<int>());
+  const std::vector<StreamNode>& nodes = env.graph().nodes;
+  ASSERT_EQ(nodes.size(), 6u);
+  EXPECT_EQ(nodes[2].inputs[0].partitioning, Partitioning::kForward);
+  EXPECT_EQ(nodes[3].inputs[0].partitioning, Partitioning::kRebalance);
+  ASSERT_EQ(nodes[4].inputs.size(), 2u);
+  EXPECT_EQ(nodes[4].inputs[0].from, 0);
+  EXPECT_EQ(nodes[4].inputs[0].partitioning, Partitioning::kForward);
+  EXPECT_EQ(nodes[4].inputs[1].from, 2);
+  EXPECT_EQ(nodes[4].inputs[1].partitioning, Partitioning::kBroadcast);
+  for (const StreamNode& node : nodes) {
+    for (const StreamEdge& edge : node.inputs) EXPECT_NE(edge.factory, nullptr) << node.name;
+  }
+}
+
+TEST(StreamTest, OnlyAnOperatorsOwnStreamCanBeNamed) {
+  StreamExecutionEnvironment env;
+  auto in = stream_of<int>(env);
+  EXPECT_THROW(in.union_with(in).uid("both"), FatalError);
+  EXPECT_THROW(in.rebalance().set_parallelism(2), FatalError);
+}
+
+struct WithoutCodec {
+  int field = 0;
+};
+
+TEST(StreamTest, ATypeWithoutCodecFlowsInsideAChainAndSaysItsName) {
+  StreamExecutionEnvironment env;
+  stream_of<int>(env)
+      .map([](int value) { return WithoutCodec{value}; })
+      .map([](const WithoutCodec& value) { return value.field; });
+  const std::vector<StreamNode>& nodes = env.graph().nodes;
+  EXPECT_EQ(nodes[2].inputs[0].factory, nullptr);
+  EXPECT_THAT(nodes[2].inputs[0].type_without_codec, HasSubstr("WithoutCodec"));
+  Chain<int, int> chain(env.graph());
+  chain.input->collect(7, 1);
+  EXPECT_THAT(chain.output.values, ElementsAre(7));
+}
+
 TEST(StreamTest, NodesGetUidsByPositionUnlessTheyAreGiven) {
   StreamExecutionEnvironment env;
   auto in = stream_of<int>(env);
@@ -136,7 +284,7 @@ TEST(StreamTest, APartThatANodeDoesNotHaveIsAnError) {
   StreamExecutionEnvironment env;
   stream_of<int>(env).sink_to(NoSink<int>());
   TestOutput<int> output;
-  EXPECT_THROW(env.graph().nodes[0].factory->create_operator(output), FatalError);
+  EXPECT_THROW(env.graph().nodes[0].factory->create_operator(output, {}), FatalError);
   EXPECT_THROW(env.graph().nodes[1].factory->create_reader(output), FatalError);
   EXPECT_THROW(env.graph().nodes[1].factory->create_fan_out({}), FatalError);
 }
@@ -184,6 +332,23 @@ TEST(StreamGraphTest, FingerprintsDifferWithTheGraphAndOnlyThen) {
   EXPECT_NE(fingerprint("a", 1, false, "y"), reference);
 }
 
+TEST(StreamGraphTest, FingerprintsDifferWithTheEdges) {
+  const auto fingerprint = [](int kind) {
+    StreamExecutionEnvironment env;
+    auto in = stream_of<int>(env).process(KeepingEven());
+    in.sink_to(NoSink<int>());
+    if (kind == 0) in.sink_to(NoSink<int>());
+    if (kind == 1) in.rebalance().sink_to(NoSink<int>());
+    if (kind == 2) in.broadcast().sink_to(NoSink<int>());
+    if (kind == 3) in.get_side_output(OutputTag<int>("side")).sink_to(NoSink<int>());
+    if (kind == 4) in.get_side_output(OutputTag<int>("other")).sink_to(NoSink<int>());
+    return env.graph().fingerprint();
+  };
+  std::set<std::uint64_t> fingerprints;
+  for (int kind = 0; kind < 5; ++kind) fingerprints.insert(fingerprint(kind));
+  EXPECT_EQ(fingerprints.size(), 5u);
+}
+
 TEST(StreamGraphTest, TheFingerprintIsTheSameInEveryProcess) {
   EXPECT_EQ(StreamGraph().fingerprint(), 0x81d23fd7003c2305ULL);
 }
@@ -191,12 +356,14 @@ TEST(StreamGraphTest, TheFingerprintIsTheSameInEveryProcess) {
 TEST(EnvironmentTest, SetsFlinksKeys) {
   StreamExecutionEnvironment env;
   env.set_parallelism(2);
+  env.set_max_parallelism(256);
   env.enable_checkpointing(std::chrono::seconds(5));
   env.set_checkpoint_timeout(std::chrono::minutes(1));
   env.set_tolerable_checkpoint_failures(0);
   env.set_restart_strategy(RestartStrategy::fixed_delay(3, std::chrono::seconds(1)));
   const auto& configuration = env.graph().configuration;
   EXPECT_EQ(configuration.at("parallelism.default"), "2");
+  EXPECT_EQ(configuration.at("pipeline.max-parallelism"), "256");
   EXPECT_EQ(configuration.at("execution.checkpointing.interval"), "5000 ms");
   EXPECT_EQ(configuration.at("execution.checkpointing.mode"), "EXACTLY_ONCE");
   EXPECT_EQ(configuration.at("execution.checkpointing.timeout"), "60000 ms");
@@ -209,6 +376,8 @@ TEST(EnvironmentTest, SetsFlinksKeys) {
 TEST(EnvironmentTest, RefusesValuesOutOfRange) {
   StreamExecutionEnvironment env;
   EXPECT_THROW(env.set_parallelism(0), FatalError);
+  EXPECT_THROW(env.set_max_parallelism(0), FatalError);
+  EXPECT_THROW(env.set_max_parallelism(32769), FatalError);
   EXPECT_THROW(env.enable_checkpointing(std::chrono::milliseconds(0)), FatalError);
   EXPECT_THROW(env.set_max_concurrent_checkpoints(0), FatalError);
   EXPECT_THROW(

@@ -135,7 +135,7 @@ class CoordinatorHostTest : public testing::Test {
                            .kind = NodeKind::kSink,
                            .name = "Sink",
                            .uid = "out",
-                           .inputs = {0},
+                           .inputs = {{.from = 0}},
                            .output_type = "",
                            .factory = factory});
     CoordinatorSpec spec;

@@ -31,7 +31,10 @@ void check_chain(const StreamGraph& graph, std::span<const int> nodes) {
 std::vector<int> readers_of(int id, const StreamGraph& graph, std::span<const int> nodes) {
   std::vector<int> readers;
   for (const StreamNode& node : graph.nodes) {
-    if (std::find(node.inputs.begin(), node.inputs.end(), id) == node.inputs.end()) continue;
+    if (std::none_of(node.inputs.begin(), node.inputs.end(),
+                     [id](const StreamEdge& edge) { return edge.from == id; })) {
+      continue;
+    }
     if (std::find(nodes.begin(), nodes.end(), node.id) == nodes.end()) {
       refuse(node, "reads a stream of another task; such exchanges aren't supported");
     }
@@ -66,7 +69,7 @@ TaskChain::TaskChain(const StreamGraph& graph, std::span<const int> nodes) {
     if (node.kind == NodeKind::kSource) {
       source_ = {node.uid, node.factory->create_reader(*next)};
     } else {
-      functions_.push_back({node.uid, node.factory->create_operator(*next)});
+      functions_.push_back({node.uid, node.factory->create_operator(*next, SideOutputs())});
       inputs[*id] = &functions_.back().function->input();
     }
   }
