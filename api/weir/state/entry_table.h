@@ -1,0 +1,380 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "weir/error.h"
+#include "weir/key_group.h"
+#include "weir/state/backend.h"
+#include "weir/state/heap_bytes.h"
+
+namespace weir::internal {
+
+// How far the cuts of one KeyedState are; its tables share it. An entry was last written in epoch
+// e:
+//   e < base           it is in a finished cut as it is
+//   base <= e < epoch  the open cut holds it, if one is open; else it is changed
+//   e == epoch         written after the open cut; without one, changed
+struct StateClock {
+  CutNumber epoch = 1;
+  CutNumber base = 1;
+  bool cut_open = false;
+  bool tracks_changes = false;       // a snapshot is of what changed
+  std::size_t memory_bytes = 0;      // of all tables
+  std::uint64_t cursor_version = 1;  // another one: cursors must look their entry up again
+};
+
+struct EntryHeader {
+  enum Flag : std::uint32_t {
+    kUsed = 1,
+    kPresent = 2,      // otherwise the entry says that there is none, or was deleted
+    kStored = 4,       // the backend may have it, so deleting it leaves a tombstone
+    kReferenced = 8,   // since the evicting hand passed
+    kEmitted = 16,     // as the last entry of its epoch, into the cut that ended it
+    kListedEven = 32,  // in the list of changes of an even epoch
+    kListedOdd = 64,
+  };
+  static constexpr std::uint32_t kListed = kListedEven | kListedOdd;
+
+  std::uint32_t tag = 0;  // upper half of the hash; of a free slot: the next one
+  CutNumber epoch = 0;
+  std::uint32_t slot = 0;
+  std::uint32_t flags = 0;
+
+  bool is(Flag flag) const { return (flags & flag) != 0; }
+};
+
+// Key → Content in memory: an index of 8 bytes per bucket (open addressing, linear probing) over
+// entries that stay where they are, in chunks of doubling size. A key's low hash bits choose its
+// key group, so the index takes the upper ones.
+//
+// Knows how to hand out a cut of itself while it is written to: an entry of the cut is given to
+// Owner::emit(namespace, entry) by emit_some(), or, if that comes later, right before its first
+// change. Beginning a cut takes constant time.
+//
+//   Entry* entry = table.find(key, hash);
+//   if (!entry) entry = &table.insert(key, hash);
+//   table.touch(*entry);            // before every change
+//   entry->content = …; entry->flags |= EntryHeader::kPresent;
+//
+// Pointers to entries are valid until release(), remove() or evict() takes the entry.
+template <typename Key, typename Content, typename Owner>
+class EntryTable {
+ public:
+  struct Entry : EntryHeader {
+    Entry() {}
+    ~Entry() {}
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+    union {
+      Key key;
+    };
+    union {
+      Content content;
+    };
+  };
+
+  EntryTable(StateClock& clock, Owner& owner, std::int64_t name_space)
+      : clock_(clock), owner_(owner), namespace_(name_space) {}
+  EntryTable(const EntryTable&) = delete;
+  EntryTable& operator=(const EntryTable&) = delete;
+  ~EntryTable() {
+    for (std::uint32_t slot = 0; slot < slots_; ++slot) {
+      if (Entry& entry = at(slot); entry.is(Entry::kUsed)) destroy(entry);
+    }
+    for (std::size_t i = 0; i < chunks_.size(); ++i) {
+      ::operator delete(chunks_[i], std::align_val_t(alignof(Entry)));
+    }
+    clock_.memory_bytes -= buckets_.size() * sizeof(Bucket);
+  }
+
+  std::int64_t name_space() const { return namespace_; }
+  std::size_t used() const { return used_; }
+  // Whatever isn't in this table doesn't exist. False once entries may be in the backend only.
+  bool complete() const { return complete_; }
+  void set_complete(bool complete) { complete_ = complete; }
+
+  Entry* find(KeyView<Key> key, std::uint64_t hash) {
+    if (buckets_.empty()) return nullptr;
+    const std::uint32_t tag = tag_of(hash);
+    for (std::size_t i = tag & mask_;; i = (i + 1) & mask_) {
+      const Bucket bucket = buckets_[i];
+      if (bucket.slot_plus_1 == 0) return nullptr;
+      if (bucket.tag == tag) {
+        Entry& entry = at(bucket.slot_plus_1 - 1);
+        if (entry.key == key) return &entry;
+      }
+    }
+  }
+
+  // For a batch: first all buckets, then all entries.
+  void prefetch_bucket(std::uint64_t hash) const {
+    if (!buckets_.empty()) __builtin_prefetch(&buckets_[tag_of(hash) & mask_]);
+  }
+  void prefetch_entry(std::uint64_t hash) {
+    if (buckets_.empty()) return;
+    const Bucket bucket = buckets_[tag_of(hash) & mask_];
+    if (bucket.slot_plus_1 != 0) __builtin_prefetch(&at(bucket.slot_plus_1 - 1));
+  }
+
+  // An entry that isn't present and in no cut. REQUIRES: find() found none.
+  Entry& insert(KeyView<Key> key, std::uint64_t hash) {
+    if ((used_ + 1) * 8 > buckets_.size() * 5) grow_index();
+    Entry& entry = take_slot();
+    new (&entry.key) Key(key);
+    new (&entry.content) Content();
+    entry.tag = tag_of(hash);
+    entry.epoch = 0;
+    entry.flags = Entry::kUsed | (entry.flags & Entry::kListed);
+    std::size_t i = entry.tag & mask_;
+    while (buckets_[i].slot_plus_1 != 0) i = (i + 1) & mask_;
+    buckets_[i] = {entry.tag, entry.slot + 1};
+    ++used_;
+    clock_.memory_bytes += sizeof(Entry) + heap_bytes(entry.key);
+    return entry;
+  }
+
+  void touch(Entry& entry) {
+    if (entry.epoch != clock_.epoch) [[unlikely]]
+      touch_first(entry);
+  }
+
+  // Deletes the key's entry; what the backend must hear of stays as one that isn't present.
+  void remove(Entry& entry) {
+    touch(entry);
+    if (!entry.is(Entry::kStored)) return release(entry);
+    entry.content.clear(clock_);
+    entry.flags &= ~static_cast<std::uint32_t>(Entry::kPresent);
+  }
+
+  // Forgets the entry.
+  void release(Entry& entry) {
+    erase_bucket(entry);
+    destroy(entry);
+    entry.flags &= Entry::kListed;
+    entry.tag = first_free_;
+    first_free_ = entry.slot;
+    --used_;
+  }
+
+  template <typename F>
+  void for_each_present(F f) {
+    for (std::uint32_t slot = 0; slot < slots_; ++slot) {
+      Entry& entry = at(slot);
+      if (entry.is(Entry::kUsed) && entry.is(Entry::kPresent)) f(entry);
+    }
+  }
+  template <typename F>
+  void for_each_used(F f) {
+    for (std::uint32_t slot = 0; slot < slots_; ++slot) {
+      if (Entry& entry = at(slot); entry.is(Entry::kUsed)) f(entry);
+    }
+  }
+
+  // The clock's epoch has just begun.
+  void begin_cut() {
+    position_ = 0;
+    cut_slots_ = slots_;
+    cut_list_.swap(changes_);
+    changes_.clear();
+  }
+
+  // Emits at most `budget` entries and takes them off it; true when none is left.
+  bool emit_some(std::size_t& budget) {
+    const std::size_t end = clock_.tracks_changes ? cut_list_.size() : cut_slots_;
+    for (; position_ < end && budget > 0; ++position_) {
+      Entry& entry =
+          at(clock_.tracks_changes ? cut_list_[position_] : static_cast<std::uint32_t>(position_));
+      if (clock_.tracks_changes) entry.flags &= ~listed_flag(clock_.epoch - 1);
+      if (!entry.is(Entry::kUsed) || !in_open_cut(entry)) continue;
+      emit(entry);
+      if (clock_.tracks_changes) {
+        entry.epoch = clock_.epoch - 1;
+        entry.flags |= Entry::kEmitted;
+      }
+      --budget;
+    }
+    return position_ == end;
+  }
+
+  // Every entry of the cut is emitted.
+  void finish_cut() {
+    for (const std::uint32_t slot : cut_list_) {
+      if (const Entry& entry = at(slot); is_absent(entry)) absent_.push_back(slot);
+    }
+    cut_list_.clear();
+  }
+
+  // Frees what says that a key was deleted, once that is in an applied cut.
+  void free_absent(CutNumber applied) {
+    std::erase_if(absent_, [&](std::uint32_t slot) {
+      Entry& entry = at(slot);
+      if (is_absent(entry) && entry.epoch >= applied) return false;
+      if (is_absent(entry)) release(entry);
+      return true;
+    });
+  }
+
+  // What the cut held is changed again.
+  void abandon_cut() {
+    for (const std::uint32_t slot : cut_list_) {
+      Entry& entry = at(slot);
+      entry.flags &= ~listed_flag(clock_.epoch - 1);
+      if (entry.is(Entry::kUsed) && entry.epoch >= clock_.base && entry.epoch < clock_.epoch) {
+        list(entry);
+      }
+    }
+    cut_list_.clear();
+  }
+
+  // Gives up entries that weren't used lately, until the tables have `target_bytes` or the hand has
+  // gone round: what all applied cuts hold (epoch < applied) is released, and with `write` the
+  // others too after Owner::write_back(). REQUIRES: with `write`, no cut is open.
+  void evict(std::size_t target_bytes, CutNumber applied, bool write) {
+    for (std::uint64_t steps = 2 * std::uint64_t{slots_};
+         steps > 0 && clock_.memory_bytes > target_bytes; --steps) {
+      hand_ = hand_ + 1 < slots_ ? hand_ + 1 : 0;
+      Entry& entry = at(hand_);
+      if (!entry.is(Entry::kUsed)) continue;
+      if (entry.is(Entry::kReferenced)) {
+        entry.flags &= ~static_cast<std::uint32_t>(Entry::kReferenced);
+        continue;
+      }
+      if (entry.epoch >= applied) {
+        if (!write) continue;
+        owner_.write_back(namespace_, entry);
+      }
+      complete_ = false;
+      release(entry);
+    }
+  }
+
+ private:
+  struct Bucket {
+    std::uint32_t tag = 0;
+    std::uint32_t slot_plus_1 = 0;
+  };
+  static constexpr std::uint32_t kNoSlot = 0xffffffff;
+  static constexpr std::uint32_t kFirstChunk = 16;  // entries
+  static constexpr std::uint32_t kMostSlots = 1u << 31;
+
+  static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+  static std::uint32_t listed_flag(CutNumber epoch) {
+    return epoch % 2 == 0 ? Entry::kListedEven : Entry::kListedOdd;
+  }
+
+  Entry& at(std::uint32_t slot) {
+    const std::uint32_t biased = slot + kFirstChunk;
+    const int bits = std::bit_width(biased) - 1;
+    return chunks_[static_cast<std::size_t>(bits - 4)][biased - (1u << bits)];
+  }
+
+  Entry& take_slot() {
+    if (first_free_ != kNoSlot) {
+      Entry& entry = at(first_free_);
+      first_free_ = entry.tag;
+      return entry;
+    }
+    if (slots_ == kMostSlots)
+      throw Error("a table of state has more than 2^31 keys: raise the parallelism");
+    const std::uint32_t biased = slots_ + kFirstChunk;
+    if (std::has_single_bit(biased)) {
+      chunks_.push_back(static_cast<Entry*>(
+          ::operator new(biased * sizeof(Entry), std::align_val_t(alignof(Entry)))));
+    }
+    const std::uint32_t slot = slots_++;
+    Entry& entry = *new (&at(slot)) Entry();
+    entry.slot = slot;
+    return entry;
+  }
+
+  void destroy(Entry& entry) {
+    clock_.memory_bytes -= sizeof(Entry) + heap_bytes(entry.key) + entry.content.heap_bytes();
+    entry.content.~Content();
+    entry.key.~Key();
+  }
+
+  void grow_index() {
+    std::vector<Bucket> old(std::max<std::size_t>(16, 2 * buckets_.size()));
+    old.swap(buckets_);
+    mask_ = buckets_.size() - 1;
+    clock_.memory_bytes += (buckets_.size() - old.size()) * sizeof(Bucket);
+    for (const Bucket& bucket : old) {
+      if (bucket.slot_plus_1 == 0) continue;
+      std::size_t i = bucket.tag & mask_;
+      while (buckets_[i].slot_plus_1 != 0) i = (i + 1) & mask_;
+      buckets_[i] = bucket;
+    }
+  }
+
+  // Moves up what probing would no longer find (Knuth 6.4, algorithm R).
+  void erase_bucket(const Entry& entry) {
+    std::size_t hole = entry.tag & mask_;
+    while (buckets_[hole].slot_plus_1 != entry.slot + 1) hole = (hole + 1) & mask_;
+    for (std::size_t i = (hole + 1) & mask_; buckets_[i].slot_plus_1 != 0; i = (i + 1) & mask_) {
+      const std::size_t wanted = buckets_[i].tag & mask_;
+      if (((i - wanted) & mask_) < ((i - hole) & mask_)) continue;
+      buckets_[hole] = buckets_[i];
+      hole = i;
+    }
+    buckets_[hole] = Bucket();
+  }
+
+  void touch_first(Entry& entry) {
+    if (clock_.cut_open && in_open_cut(entry)) emit(entry);
+    if (clock_.tracks_changes) list(entry);
+    entry.epoch = clock_.epoch;
+    entry.flags &= ~static_cast<std::uint32_t>(Entry::kEmitted);
+  }
+
+  void list(Entry& entry) {
+    const std::uint32_t flag = listed_flag(clock_.epoch);
+    if ((entry.flags & flag) != 0) return;
+    entry.flags |= flag;
+    changes_.push_back(entry.slot);
+  }
+
+  static bool is_absent(const Entry& entry) {
+    return entry.is(Entry::kUsed) && !entry.is(Entry::kPresent);
+  }
+  bool was_emitted(const Entry& entry) const {
+    return entry.is(Entry::kEmitted) && entry.epoch + 1 == clock_.epoch;
+  }
+  // And isn't emitted yet.
+  bool in_open_cut(const Entry& entry) const {
+    if (entry.epoch >= clock_.epoch) return false;
+    if (clock_.tracks_changes) return entry.epoch >= clock_.base && !was_emitted(entry);
+    return entry.is(Entry::kPresent) && entry.slot >= position_;
+  }
+  void emit(Entry& entry) {
+    owner_.emit(namespace_, entry);
+    if (clock_.tracks_changes) entry.flags |= Entry::kStored;
+  }
+
+  StateClock& clock_;
+  Owner& owner_;
+  const std::int64_t namespace_;
+  bool complete_ = true;
+
+  std::vector<Bucket> buckets_;
+  std::size_t mask_ = 0;
+  std::vector<Entry*> chunks_;
+  std::uint32_t slots_ = 0;  // ever taken
+  std::uint32_t first_free_ = kNoSlot;
+  std::size_t used_ = 0;
+  std::uint32_t hand_ = 0;  // of evict()
+
+  std::vector<std::uint32_t> changes_;   // slots written in this epoch, and in an abandoned one
+  std::vector<std::uint32_t> cut_list_;  // the open cut's
+  std::vector<std::uint32_t> absent_;    // deleted in finished cuts
+  std::size_t position_ = 0;             // of emit_some() in them, or among the slots
+  std::uint32_t cut_slots_ = 0;
+};
+
+}  // namespace weir::internal
