@@ -113,6 +113,13 @@ class EntryTable {
     }
   }
 
+  // REQUIRES: an entry has had the slot; it may be free by now.
+  Entry& at(std::uint32_t slot) {
+    const std::uint32_t biased = slot + kFirstChunk;
+    const int bits = std::bit_width(biased) - 1;
+    return chunks_[static_cast<std::size_t>(bits - 4)][biased - (1u << bits)];
+  }
+
   // For a batch: first all buckets, then all entries.
   void prefetch_bucket(std::uint64_t hash) const {
     if (!buckets_.empty()) __builtin_prefetch(&buckets_[tag_of(hash) & mask_]);
@@ -267,12 +274,6 @@ class EntryTable {
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
   static std::uint32_t listed_flag(CutNumber epoch) {
     return epoch % 2 == 0 ? Entry::kListedEven : Entry::kListedOdd;
-  }
-
-  Entry& at(std::uint32_t slot) {
-    const std::uint32_t biased = slot + kFirstChunk;
-    const int bits = std::bit_width(biased) - 1;
-    return chunks_[static_cast<std::size_t>(bits - 4)][biased - (1u << bits)];
   }
 
   Entry& take_slot() {

@@ -13,6 +13,7 @@
 #include "weir/state/backend.h"
 #include "weir/state/state.h"
 #include "weir/state/table.h"
+#include "weir/state/timers.h"
 #include "weir/state/type_name.h"
 
 namespace weir {
@@ -163,31 +164,32 @@ class KeyedState final : public KeyedStateBase {
 
   template <typename T>
   ValueState<T> get_state(const ValueStateDescriptor<T>& descriptor) {
-    return ValueState<T>(
-        add<internal::ValueContent<T>>(describe<T>(descriptor.name, StateKind::kValue)));
+    return ValueState<T>(add<internal::Table<K, internal::ValueContent<T>>>(
+        describe<T>(descriptor.name, StateKind::kValue)));
   }
   template <typename T>
   ListState<T> get_list_state(const ListStateDescriptor<T>& descriptor) {
     using Elements = std::vector<T>;
-    return ListState<T>(add<internal::ValueContent<Elements>>(
+    return ListState<T>(add<internal::Table<K, internal::ValueContent<Elements>>>(
         describe<Elements>(descriptor.name, StateKind::kList)));
   }
   template <typename UK, typename UV>
   MapState<UK, UV> get_map_state(const MapStateDescriptor<UK, UV>& descriptor) {
     StateTable table = describe<UV>(descriptor.name, StateKind::kMap);
     table.user_key_type = type_name<UK>();
-    return MapState<UK, UV>(add<internal::MapContent<UK, UV>>(std::move(table)));
+    return MapState<UK, UV>(
+        add<internal::Table<K, internal::MapContent<UK, UV>>>(std::move(table)));
   }
   template <typename T>
   ReducingState<T> get_reducing_state(const ReducingStateDescriptor<T>& descriptor) {
-    return ReducingState<T>(
-        add<internal::ValueContent<T>>(describe<T>(descriptor.name, StateKind::kReducing)),
-        descriptor.function);
+    return ReducingState<T>(add<internal::Table<K, internal::ValueContent<T>>>(
+                                describe<T>(descriptor.name, StateKind::kReducing)),
+                            descriptor.function);
   }
   template <typename F>
   AggregatingState<F> get_aggregating_state(const AggregatingStateDescriptor<F>& descriptor) {
     using Accumulator = typename F::Accumulator;
-    return AggregatingState<F>(add<internal::ValueContent<Accumulator>>(
+    return AggregatingState<F>(add<internal::Table<K, internal::ValueContent<Accumulator>>>(
                                    describe<Accumulator>(descriptor.name, StateKind::kAggregating)),
                                descriptor.function);
   }
@@ -195,7 +197,12 @@ class KeyedState final : public KeyedStateBase {
   NamespacedState<K, V> namespaced_state(const std::string& name) {
     StateTable table = describe<V>(name, StateKind::kValue);
     table.namespaced = true;
-    return NamespacedState<K, V>(add<internal::ValueContent<V>>(std::move(table)));
+    return NamespacedState<K, V>(
+        add<internal::Table<K, internal::ValueContent<V>>>(std::move(table)));
+  }
+  // Event time and processing time have a queue each.
+  TimerQueue<K>& timers(const std::string& name) {
+    return add<TimerQueue<K>>(TimerQueue<K>::describe(name));
   }
 
  private:
@@ -208,11 +215,10 @@ class KeyedState final : public KeyedStateBase {
     table.value_type = type_name<V>();
     return table;
   }
-  template <typename Content>
-  internal::Table<K, Content>& add(StateTable description) {
+  template <typename Table>
+  Table& add(StateTable description) {
     const int index = next_table(description.name);
-    auto table = std::make_unique<internal::Table<K, Content>>(core_, index, std::move(description),
-                                                               current_);
+    auto table = std::make_unique<Table>(core_, index, std::move(description), current_);
     auto& result = *table;
     keyed_tables_.push_back(&result);
     add_table(std::move(table));
