@@ -63,6 +63,21 @@ TEST(ExamplesTest, ProcessedNamesBadArguments) {
               HasSubstr("takes no argument --outt"));
 }
 
+TEST(ExamplesTest, KeyedCountCountsBehindAnExchangeByKey) {
+  std::vector<std::string> arguments = kProcessed;
+  for (const char* argument : {"--state-backend=rocksdb", "--parallelism=3"}) {
+    arguments.emplace_back(argument);
+  }
+  const auto graph = build("keyed_count", arguments);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_THAT(uids(*graph), ElementsAre("in", "count", "out"));
+  EXPECT_TRUE(graph->nodes[1].keyed);
+  EXPECT_EQ(graph->nodes[1].inputs[0].partitioning, Partitioning::kHash);
+  EXPECT_TRUE(graph->nodes[2].has_committer);
+  EXPECT_EQ(graph->configuration.at("state.backend.type"), "rocksdb");
+  EXPECT_EQ(graph->configuration.at("parallelism.default"), "3");
+}
+
 TEST(ExamplesTest, WordCountNeedsNoArguments) {
   const auto graph = build("word_count", {});
   ASSERT_TRUE(graph.ok()) << graph.status();

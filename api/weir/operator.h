@@ -3,11 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "weir/arena.h"
 #include "weir/context.h"
+#include "weir/key_group.h"
 #include "weir/output.h"
 #include "weir/side_output.h"
 
@@ -52,12 +55,41 @@ class ProcessFunction {
   virtual void close() {}
 };
 
-// One operator in one subtask. Confined to its task's thread.
+class KeyedStateBase;
+class StateBackend;
+
+// State of an operator that belongs to no key: a list of items in each subtask. When the job comes
+// back, at any parallelism, the items of all subtasks are dealt out (kSplit) or each subtask gets
+// all of them (kUnion).
+struct OperatorList {
+  enum class Redistribution { kSplit, kUnion };
+  std::string name;
+  Redistribution redistribution = Redistribution::kSplit;
+  std::vector<std::string> items;
+};
+
+// One operator in one subtask. Confined to its task's thread. Calls come in this order:
+// create_keyed_state, open, the restore of what a checkpoint holds, any of the rest, close.
 class Operator {
  public:
   virtual ~Operator() = default;
   virtual OutputBase& input() = 0;  // an Output<In>
+  // Of a keyed operator: its state, which it owns. Declared by open(), restored and snapshot by the
+  // task. The backend outlives the operator.
+  virtual KeyedStateBase* create_keyed_state(StateBackend& /*backend*/,
+                                             KeyGroupRange /*key_groups*/,
+                                             int /*max_parallelism*/) {
+    return nullptr;
+  }
   virtual void open(RuntimeContext& /*context*/) {}
+  // At the barrier, and after open() when there is something to restore.
+  virtual std::vector<OperatorList> snapshot_lists() { return {}; }
+  virtual void restore_lists(std::span<const OperatorList> /*lists*/) {}
+  // Wall-clock time in milliseconds since the epoch: before each batch, and when the next timer is
+  // due. Never falls.
+  virtual void advance_processing_time(Timestamp /*now*/) {}
+  // kMaxWatermark: none.
+  virtual Timestamp next_processing_timer() const { return kMaxWatermark; }
   virtual void end_batch() {}
   virtual void close() {}
 };

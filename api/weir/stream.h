@@ -143,6 +143,9 @@ class DataStreamSink {
   int node_;
 };
 
+template <typename T, typename Selector>
+class KeyedStream;
+
 // A stream of records of type T. Each operation adds an operator to the job; nothing runs yet.
 //
 //   env.from_source(source, WatermarkStrategy<std::string>::no_watermarks(), "lines")
@@ -214,6 +217,9 @@ class DataStream {
     return {*graph_, {internal::forward_edge<Side>(node, output)}};
   }
 
+  // The same records by key: function(value) → key, the same for equal values. See keyed_stream.h.
+  template <typename Selector>
+  KeyedStream<T, Selector> key_by(Selector selector) const;
   // The same records, dealt out evenly to the subtasks of what reads them next.
   DataStream<T> rebalance() const {
     return partitioned<internal::RoundRobinEdge<T>>(Partitioning::kRebalance);

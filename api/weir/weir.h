@@ -6,5 +6,6 @@
 #include "weir/environment.h"            // IWYU pragma: export
 #include "weir/error.h"                  // IWYU pragma: export
 #include "weir/job.h"                    // IWYU pragma: export
+#include "weir/keyed_stream.h"           // IWYU pragma: export
 #include "weir/stream.h"                 // IWYU pragma: export
 #include "weir/two_phase_commit_sink.h"  // IWYU pragma: export
