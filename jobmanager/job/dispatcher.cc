@@ -11,6 +11,7 @@
 #include "jobmanager/checkpoint/checkpoint_loader.h"
 #include "jobmanager/checkpoint/checkpoint_publisher.h"
 #include "jobmanager/job/job_options.h"
+#include "jobmanager/plan/max_parallelism.h"
 
 namespace weir {
 
@@ -28,6 +29,10 @@ constexpr std::chrono::minutes kSubmissionPatience{10};
 
 std::string allocation(const std::string& job_id, Attempt attempt) {
   return absl::StrCat(job_id, "/", attempt.value());
+}
+
+std::string data_address(const pb::RegisterTaskManager& taskmanager) {
+  return absl::StrCat(taskmanager.host(), ":", taskmanager.data_port());
 }
 
 std::function<double()> make_random(uint64_t seed) {
@@ -113,7 +118,11 @@ absl::Status Dispatcher::take_up(const VersionedJobRecord& stored) {
   context.job = JobId::parse(record.job_id());
   WEIR_LOG_INFO(context, "takes up the job '{}' after attempt {}", record.graph().name(),
                 record.attempt());
-  add_job(stored, std::move(plan), std::move(job_options), std::move(ledger));
+  VersionedJobRecord taken_up = stored;
+  if (record.max_parallelism() == 0) {  // written before jobs had key groups
+    taken_up.record.set_max_parallelism(default_max_parallelism(record.graph()));
+  }
+  add_job(std::move(taken_up), std::move(plan), std::move(job_options), std::move(ledger));
   return absl::OkStatus();
 }
 
@@ -344,8 +353,12 @@ void Dispatcher::advance_slots() {
     const std::string job_id = name.substr(0, slash);
     const Attempt attempt(std::stoi(name.substr(slash + 1)));
     if (auto* granted = std::get_if<SlotPool::Granted>(&decision)) {
-      post_to(job_id, [attempt, taskmanagers = granted->taskmanagers](JobController& controller) {
-        controller.slots_granted(attempt, taskmanagers);
+      std::vector<GrantedSlot> slots;
+      for (const std::string& id : granted->taskmanagers) {
+        slots.push_back({id, data_address(taskmanagers_[id].registration)});
+      }
+      post_to(job_id, [attempt, slots = std::move(slots)](JobController& controller) {
+        controller.slots_granted(attempt, slots);
       });
     } else {
       post_to(job_id, [attempt, cause = std::get<SlotPool::Refused>(decision).cause](

@@ -8,6 +8,7 @@
 #include "jobmanager/checkpoint/checkpoint_loader.h"
 #include "jobmanager/checkpoint/checkpoint_publisher.h"
 #include "jobmanager/job/dispatcher.h"
+#include "jobmanager/plan/max_parallelism.h"
 
 namespace weir {
 
@@ -108,9 +109,13 @@ absl::Status Dispatcher::prepare_submission(Submission& submission) {
     WEIR_RETURN_IF_ERROR(store_.library_path(record.graph().library_sha256()).status());
   }
   submission.ledger.emplace(record.job_id());
+  const int32_t wanted = submission.options.max_parallelism;
   if (const std::string& path = submission.request.savepoint_path(); !path.empty()) {
     WEIR_ASSIGN_OR_RETURN(const LoadedCheckpoint loaded, load_checkpoint(path));
     WEIR_RETURN_IF_ERROR(check_restorable(loaded.manifest, record.graph()));
+    WEIR_ASSIGN_OR_RETURN(const int32_t kept,
+                          fix_max_parallelism(record.graph(), wanted, &loaded.manifest));
+    record.set_max_parallelism(kept);
     WEIR_ASSIGN_OR_RETURN(
         submission.ledger,
         load_ledger_of(loaded, submission.options.checkpoint_folder, record.job_id()));
@@ -121,6 +126,10 @@ absl::Status Dispatcher::prepare_submission(Submission& submission) {
     restored->set_path(loaded.folder);
     restored->set_savepoint(loaded.manifest.savepoint());
     record.set_next_checkpoint_id(loaded.manifest.checkpoint_id() + 1);
+  } else {
+    WEIR_ASSIGN_OR_RETURN(const int32_t chosen,
+                          fix_max_parallelism(record.graph(), wanted, nullptr));
+    record.set_max_parallelism(chosen);
   }
   WEIR_ASSIGN_OR_RETURN(submission.stored.version, store_.write(record, 0));
   return absl::OkStatus();

@@ -100,7 +100,16 @@ void JobController::trigger(const TriggerDecision& decision) {
   trigger->set_savepoint(is_savepoint(decision.kind));
   trigger->set_stop_sources(decision.kind == CheckpointKind::kStopSavepoint);
   trigger->set_trigger_time_ms(entry.status.trigger_time_ms());
-  send_to_all(message);
+  for (const std::string& taskmanager : taskmanagers_with_sources()) send(taskmanager, message);
+}
+
+// Barriers come to all other tasks with their records.
+std::set<std::string> JobController::taskmanagers_with_sources() const {
+  std::set<std::string> taskmanagers = {attempt_.slots.front().taskmanager};  // coordinators
+  for (TaskIndex task : plan_.source_tasks()) {
+    taskmanagers.insert(attempt_.slots[task.subtask].taskmanager);
+  }
+  return taskmanagers;
 }
 
 CheckpointToPublish JobController::describe(PublishDecision decision) {
@@ -118,6 +127,7 @@ CheckpointToPublish JobController::describe(PublishDecision decision) {
   }
   for (const pb::JobGraph::Node& node : record_.graph().nodes()) {
     (*manifest.mutable_parallelism())[node.uid()] = node.parallelism();
+    if (node.keyed()) manifest.set_max_parallelism(record_.max_parallelism());
   }
   for (pb::OperatorState& state : decision.operators) {
     *manifest.add_operators() = std::move(state);

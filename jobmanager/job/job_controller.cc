@@ -77,6 +77,7 @@ JobController::JobController(const JobEnvironment& environment, pb::JobRecord re
       checkpoints_(options_.checkpoints, CheckpointId(record_.next_checkpoint_id()),
                    CheckpointId(record_.next_checkpoint_id())) {
   attempt_.job_id = job_id_;
+  attempt_.max_parallelism = record_.max_parallelism();
 }
 
 JobController::~JobController() = default;
@@ -117,7 +118,7 @@ void JobController::execute(const AttemptDecision& decision) {
             pb::ToTaskManager message;
             *message.mutable_resolved_state_durable()->mutable_coordinator() =
                 coordinator_id(attempt_, resolved.uid);
-            send(slots_.front(), std::move(message));
+            send(attempt_.slots.front().taskmanager, std::move(message));
           },
           [&](const StartTasksDecision&) { start_tasks(); },
           [&](const StartCoordinatorsDecision&) {
@@ -125,7 +126,7 @@ void JobController::execute(const AttemptDecision& decision) {
             pb::StartCoordinators* start = message.mutable_start_coordinators();
             start->set_job_id(job_id_);
             start->set_attempt(attempt_.attempt.value());
-            send(slots_.front(), std::move(message));
+            send(attempt_.slots.front().taskmanager, std::move(message));
           },
           [&](const StartCheckpoints&) { start_checkpoints(); },
           [&](const TriggerFinalCheckpoint&) {
@@ -155,7 +156,7 @@ void JobController::execute(const AttemptDecision& decision) {
 void JobController::begin_attempt(int32_t slots) {
   attempt_.attempt = machine_.attempt();
   attempt_.restored.reset();
-  slots_.clear();
+  attempt_.slots.clear();
   task_states_.clear();
   metrics_.clear();
   coordinator_metrics_.clear();
@@ -173,7 +174,7 @@ void JobController::deploy_coordinators(const std::vector<std::string>& uids) {
   coordinators->set_attempt(attempt_.attempt.value());
   *coordinators->mutable_graph() = record_.graph();
   coordinators->mutable_uids()->Assign(uids.begin(), uids.end());
-  send(slots_.front(), std::move(message));
+  send(attempt_.slots.front().taskmanager, std::move(message));
 }
 
 // Behind every publication before it in the writer's order, so that those are settled; and with it
@@ -249,7 +250,7 @@ void JobController::recover_coordinators(const std::vector<std::string>& uids) {
     pb::ToTaskManager message;
     *message.mutable_recover_coordinator() =
         recover_coordinator(attempt_, coordinator, record_, ledger_);
-    send(slots_.front(), std::move(message));
+    send(attempt_.slots.front().taskmanager, std::move(message));
   }
 }
 
@@ -257,7 +258,7 @@ void JobController::deploy_tasks() {
   for (TaskIndex task : plan_.tasks()) {
     pb::ToTaskManager message;
     *message.mutable_deploy_task() = deploy_task(attempt_, plan_, record_.graph(), task);
-    send(slots_[task.subtask], std::move(message));
+    send(attempt_.slots[task.subtask].taskmanager, std::move(message));
   }
 }
 
@@ -383,13 +384,15 @@ void JobController::fail_attempt(const std::string& where, const std::string& ca
   execute(machine_.failed(machine_.attempt(), {where, cause, fatal}, now()));
 }
 
-void JobController::slots_granted(Attempt attempt, const std::vector<std::string>& taskmanagers) {
+void JobController::slots_granted(Attempt attempt, std::vector<GrantedSlot> slots) {
   if (attempt != machine_.attempt() || machine_.step() != AttemptStep::kWaitingForSlots) {
     environment_.services.release_all_slots(job_id_, attempt);
     return;
   }
-  slots_ = taskmanagers;
-  execute(machine_.slots_granted({taskmanagers.begin(), taskmanagers.end()}));
+  attempt_.slots = std::move(slots);
+  std::set<std::string> taskmanagers;
+  for (const GrantedSlot& slot : attempt_.slots) taskmanagers.insert(slot.taskmanager);
+  execute(machine_.slots_granted(std::move(taskmanagers)));
 }
 
 void JobController::slots_refused(Attempt attempt, const std::string& cause) {

@@ -55,8 +55,8 @@ class JobController {
 
   void start();
 
-  // Of the dispatcher. `taskmanagers`: one per slot; slot i runs the subtasks i.
-  void slots_granted(Attempt attempt, const std::vector<std::string>& taskmanagers);
+  // Of the dispatcher.
+  void slots_granted(Attempt attempt, std::vector<GrantedSlot> slots);
   void slots_refused(Attempt attempt, const std::string& cause);
   void resources_granted();
   void resources_refused(const std::string& cause);
@@ -118,6 +118,7 @@ class JobController {
   void start_checkpoints();
   void execute(CheckpointDecisions decisions);
   void trigger(const TriggerDecision& decision);
+  std::set<std::string> taskmanagers_with_sources() const;
   CheckpointToPublish describe(PublishDecision decision);
   void publish(PublishDecision decision);
   void published(const CheckpointToPublish& checkpoint, JobRecordWriter::Result result);
@@ -162,7 +163,6 @@ class JobController {
 
   // The attempt.
   AttemptDescription attempt_;
-  std::vector<std::string> slots_;
   std::vector<std::string> resources_;
   std::map<TaskIndex, pb::TaskStateChanged::State> task_states_;
   std::map<TaskIndex, pb::TaskMetrics> metrics_;

@@ -68,6 +68,13 @@ pb::JobDetails frame(const pb::JobRecord& record, const JobPlan& plan) {
     shown->set_id(vertex.id);
     shown->set_name(vertex.name);
     shown->set_parallelism(vertex.parallelism);
+    shown->set_max_parallelism(record.max_parallelism());
+    for (int32_t number : vertex.inputs) {
+      const JobEdge& edge = plan.edges()[number];
+      pb::VertexInput* input = shown->add_inputs();
+      input->set_vertex_id(plan.vertices()[edge.from_vertex].id);
+      input->set_ship_strategy(pb::JobGraph::Partitioning_Name(edge.partitioning));
+    }
   }
   if (record.checkpoints_size() > 0) {
     *details.mutable_recovery_point() = record.checkpoints(record.checkpoints_size() - 1);
@@ -115,8 +122,8 @@ void JobController::show_subtask(TaskIndex task, bool finished, pb::VertexDetail
   subtask->set_state(shown);
   subtask->set_attempt(machine_.attempt().value());
   subtask->set_start_time_ms(attempt_start_ms_);
-  if (static_cast<size_t>(task.subtask) < slots_.size()) {
-    subtask->set_taskmanager_id(slots_[static_cast<size_t>(task.subtask)]);
+  if (static_cast<size_t>(task.subtask) < attempt_.slots.size()) {
+    subtask->set_taskmanager_id(attempt_.slots[static_cast<size_t>(task.subtask)].taskmanager);
   }
   const auto metrics = metrics_.find(task);
   if (metrics == metrics_.end()) return;

@@ -104,13 +104,15 @@ void JobController::on_task_state(const std::string& taskmanager,
 }
 
 void JobController::route(const pb::SourceEvent& event) {
-  if (Attempt(event.coordinator().attempt()) != machine_.attempt() || slots_.empty()) return;
+  if (Attempt(event.coordinator().attempt()) != machine_.attempt() || attempt_.slots.empty())
+    return;
   pb::ToTaskManager message;
   *message.mutable_source_event() = event;
   if (event.event_case() == pb::SourceEvent::kToCoordinator) {
-    send(slots_.front(), std::move(message));
-  } else if (event.subtask() >= 0 && event.subtask() < static_cast<int32_t>(slots_.size())) {
-    send(slots_[event.subtask()], std::move(message));
+    send(attempt_.slots.front().taskmanager, std::move(message));
+  } else if (event.subtask() >= 0 &&
+             event.subtask() < static_cast<int32_t>(attempt_.slots.size())) {
+    send(attempt_.slots[event.subtask()].taskmanager, std::move(message));
   }
 }
 

@@ -1,8 +1,47 @@
 #include "jobmanager/job/job_messages.h"
 
 #include "absl/strings/str_cat.h"
+#include "weir/key_group.h"
 
 namespace weir {
+
+namespace {
+
+bool is_forward(const JobEdge& edge) {
+  return edge.partitioning == pb::JobGraph::FORWARD;
+}
+
+void describe_input(const AttemptDescription& attempt, const JobPlan& plan, int32_t number,
+                    TaskIndex task, pb::InputGate& gate) {
+  const JobEdge& edge = plan.edges()[number];
+  gate.set_edge(number);
+  gate.set_node(edge.to_node);
+  gate.set_from_node(edge.from_node);
+  gate.set_from_output(edge.from_output);
+  gate.set_partitioning(edge.partitioning);
+  gate.set_producer_vertex(edge.from_vertex);
+  for (int32_t producer = 0; producer < plan.vertices()[edge.from_vertex].parallelism; ++producer) {
+    if (is_forward(edge) && producer != task.subtask) continue;
+    pb::InputGate::Channel* channel = gate.add_channels();
+    channel->set_producer_subtask(producer);
+    channel->set_partition_channel(is_forward(edge) ? 0 : task.subtask);
+    channel->set_taskmanager_id(attempt.slots[producer].taskmanager);
+    channel->set_address(attempt.slots[producer].data_address);
+  }
+}
+
+void describe_output(const JobPlan& plan, int32_t number, pb::OutputEdge& output) {
+  const JobEdge& edge = plan.edges()[number];
+  output.set_edge(number);
+  output.set_node(edge.from_node);
+  output.set_output(edge.from_output);
+  output.set_partitioning(edge.partitioning);
+  output.set_consumer_vertex(edge.to_vertex);
+  output.set_consumer_node(edge.to_node);
+  output.set_channels(is_forward(edge) ? 1 : plan.vertices()[edge.to_vertex].parallelism);
+}
+
+}  // namespace
 
 pb::TaskId task_id(const AttemptDescription& attempt, TaskIndex task) {
   pb::TaskId id;
@@ -30,6 +69,15 @@ pb::DeployTask deploy_task(const AttemptDescription& attempt, const JobPlan& pla
   deploy.mutable_chain()->Add(vertex.chain.begin(), vertex.chain.end());
   deploy.set_parallelism(vertex.parallelism);
   deploy.set_task_name(plan.task_name(task));
+  deploy.set_max_parallelism(attempt.max_parallelism);
+  const KeyGroupRange key_groups =
+      key_group_range(task.subtask, vertex.parallelism, attempt.max_parallelism);
+  deploy.set_first_key_group(key_groups.first);
+  deploy.set_last_key_group(key_groups.last);
+  for (int32_t edge : vertex.inputs) {
+    describe_input(attempt, plan, edge, task, *deploy.add_input_gates());
+  }
+  for (int32_t edge : vertex.outputs) describe_output(plan, edge, *deploy.add_outputs());
   if (!attempt.restored) return deploy;
   for (const pb::OperatorState& state : attempt.restored->operators()) {
     if (state.subtask() != task.subtask || plan.vertex_of(state.uid()) != task.vertex) continue;

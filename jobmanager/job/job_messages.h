@@ -1,8 +1,10 @@
 // What the JobManager tells TaskManagers about an attempt. Pure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "jobmanager/checkpoint/transaction_ledger.h"
@@ -13,10 +15,18 @@
 
 namespace weir {
 
-// An attempt as its messages name it, and what it is restored from.
+// One slot of an attempt.
+struct GrantedSlot {
+  std::string taskmanager;
+  std::string data_address;  // "host:port" where others fetch its tasks' records
+};
+
+// An attempt as its messages name it, where it runs, and what it is restored from.
 struct AttemptDescription {
   std::string job_id;
   Attempt attempt;
+  std::vector<GrantedSlot> slots;  // slot i runs the subtasks i; coordinators run at the first
+  int32_t max_parallelism = 1;
   Generation generation;
   std::optional<pb::CheckpointManifest> restored;
 };
@@ -24,6 +34,7 @@ struct AttemptDescription {
 pb::TaskId task_id(const AttemptDescription& attempt, TaskIndex task);
 pb::CoordinatorId coordinator_id(const AttemptDescription& attempt, const std::string& uid);
 
+// REQUIRES: a slot for every subtask.
 pb::DeployTask deploy_task(const AttemptDescription& attempt, const JobPlan& plan,
                            const pb::JobGraph& graph, TaskIndex task);
 

@@ -35,6 +35,9 @@ absl::StatusOr<JobOptions> make_job_options(const Config& cluster, const pb::Job
                                : on_lost == "accept" ? OnLostTransaction::kAccept
                                                      : OnLostTransaction::kFail;
   result.slot_request_timeout = config.get(options::kSlotRequestTimeout);
+  result.max_parallelism = graph.max_parallelism() != 0
+                               ? graph.max_parallelism()
+                               : static_cast<int32_t>(config.get(options::kMaxParallelism));
   return result;
 }
 

@@ -25,7 +25,8 @@ struct JobOptions {
   std::string savepoint_folder;
   OnLostTransaction on_lost_transaction = OnLostTransaction::kFail;
   std::chrono::milliseconds slot_request_timeout{};
-  Config config;  // of the cluster, with the job's own over it
+  int32_t max_parallelism = 0;  // wanted; 0: it doesn't say
+  Config config;                // of the cluster, with the job's own over it
 };
 
 // `default_folder` holds the checkpoints of jobs that name no folder.

@@ -2,6 +2,44 @@
 
 namespace weir {
 
+void ScriptedCluster::acknowledge(TaskManager& taskmanager, const pb::DeployTask& task,
+                                  int64_t checkpoint) {
+  pb::FromTaskManager message;
+  auto* ack = message.mutable_acknowledge_checkpoint();
+  *ack->mutable_task() = task.task();
+  ack->set_checkpoint_id(checkpoint);
+  const int32_t subtask = task.task().subtask();
+  for (const int32_t id : task.chain()) {
+    const pb::JobGraph::Node& node = task.graph().nodes(id);
+    pb::OperatorState* state = ack->add_operators();
+    state->set_uid(node.uid());
+    state->set_subtask(subtask);
+    if (node.kind() == pb::JobGraph::SOURCE) {
+      state->add_splits()->set_id(node.uid() + "-" + std::to_string(subtask));
+    } else if (node.kind() == pb::JobGraph::SINK) {
+      pb::Committable* committable = state->add_committables();
+      committable->set_transaction("t" + std::to_string(subtask) + "-" +
+                                   std::to_string(checkpoint));
+      committable->set_checkpoint_id(checkpoint);
+      taskmanager.prepared.push_back(*committable);
+    } else {
+      pb::OperatorListState* list = state->add_lists();
+      list->set_name("seen");
+      list->add_items("by " + std::to_string(subtask));
+    }
+  }
+  send(taskmanager, message);
+}
+
+void ScriptedCluster::pass_barrier(int64_t checkpoint) {
+  for (const auto& taskmanager : taskmanagers_) {
+    if (!taskmanager->acknowledges) continue;
+    for (const pb::DeployTask& task : taskmanager->tasks) {
+      if (!task.input_gates().empty()) acknowledge(*taskmanager, task, checkpoint);
+    }
+  }
+}
+
 void ScriptedCluster::answer(TaskManager& taskmanager, const pb::ToTaskManager& message) {
   EXPECT_EQ(message.leader_epoch(), store_->leader_epoch().value());
   if (message.has_deploy_coordinators()) {
@@ -56,23 +94,7 @@ void ScriptedCluster::answer(TaskManager& taskmanager, const pb::ToTaskManager& 
   } else if (message.has_trigger_checkpoint() && taskmanager.acknowledges) {
     const pb::TriggerCheckpoint& trigger = message.trigger_checkpoint();
     for (const pb::DeployTask& task : taskmanager.tasks) {
-      pb::FromTaskManager ack;
-      auto* acknowledge = ack.mutable_acknowledge_checkpoint();
-      *acknowledge->mutable_task() = task.task();
-      acknowledge->set_checkpoint_id(trigger.checkpoint_id());
-      pb::OperatorState* source = acknowledge->add_operators();
-      source->set_uid("lines");
-      source->set_subtask(task.task().subtask());
-      source->add_splits()->set_id("lines-" + std::to_string(task.task().subtask()));
-      pb::OperatorState* sink = acknowledge->add_operators();
-      sink->set_uid("out");
-      sink->set_subtask(task.task().subtask());
-      pb::Committable* committable = sink->add_committables();
-      committable->set_transaction("t" + std::to_string(task.task().subtask()) + "-" +
-                                   std::to_string(trigger.checkpoint_id()));
-      committable->set_checkpoint_id(trigger.checkpoint_id());
-      taskmanager.prepared.push_back(*committable);
-      send(taskmanager, ack);
+      if (task.input_gates().empty()) acknowledge(taskmanager, task, trigger.checkpoint_id());
     }
     if (!taskmanager.tasks.empty() && taskmanager.tasks[0].task().subtask() == 0) {
       pb::FromTaskManager ack;
@@ -83,6 +105,7 @@ void ScriptedCluster::answer(TaskManager& taskmanager, const pb::ToTaskManager& 
       acknowledge->set_checkpoint_id(trigger.checkpoint_id());
       acknowledge->set_state("offsets at " + std::to_string(trigger.checkpoint_id()));
       send(taskmanager, ack);
+      pass_barrier(trigger.checkpoint_id());
     }
   } else if (message.has_notify_checkpoint_complete() && taskmanager.commits) {
     for (const pb::Committable& committable : std::exchange(taskmanager.prepared, {})) {

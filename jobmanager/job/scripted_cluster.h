@@ -105,6 +105,8 @@ class ScriptedCluster : public testing::Test {
     registration.set_taskmanager_id(id);
     registration.set_slots(slots);
     registration.set_abi_stamp("abi 1");
+    registration.set_host("host-" + id);
+    registration.set_data_port(7001);
     EXPECT_THAT(
         dispatcher_->register_taskmanager(taskmanager->session, registration, taskmanager->stream),
         IsOk());
@@ -147,6 +149,9 @@ class ScriptedCluster : public testing::Test {
   }
 
   void answer(TaskManager& taskmanager, const pb::ToTaskManager& message);
+  void acknowledge(TaskManager& taskmanager, const pb::DeployTask& task, int64_t checkpoint);
+  // To the tasks that read others.
+  void pass_barrier(int64_t checkpoint);
   void task_state(TaskManager& taskmanager, const pb::TaskId& task,
                   pb::TaskStateChanged::State state, const std::string& cause = "",
                   bool fatal = false) {
@@ -171,13 +176,32 @@ class ScriptedCluster : public testing::Test {
       node->set_parallelism(2);
       node->set_has_coordinator(true);
       node->set_has_committer(id == 1);
-      if (id > 0) node->add_inputs(id - 1);
+      if (id > 0) node->add_edges()->set_from(id - 1);
     }
     (*graph.mutable_configuration())["execution.checkpointing.interval"] = "1 s";
     (*graph.mutable_configuration())["restart-strategy.type"] = "fixed-delay";
     (*graph.mutable_configuration())["restart-strategy.fixed-delay.attempts"] = "3";
     (*graph.mutable_configuration())["restart-strategy.fixed-delay.delay"] = "0 s";
     return graph;
+  }
+  // lines ─hash─▶ count ─▶ out
+  pb::JobGraph keyed_graph(int32_t parallelism) {
+    pb::JobGraph result = graph();
+    pb::JobGraph::Node* sink = result.add_nodes();
+    *sink = result.nodes(1);
+    sink->set_id(2);
+    sink->mutable_edges(0)->set_from(1);
+    pb::JobGraph::Node* count = result.mutable_nodes(1);
+    count->set_uid("count");
+    count->set_name("KeyedCount");
+    count->set_kind(pb::JobGraph::OPERATOR);
+    count->set_has_coordinator(false);
+    count->set_has_committer(false);
+    count->set_keyed(true);
+    count->mutable_edges(0)->set_partitioning(pb::JobGraph::HASH);
+    count->set_parallelism(parallelism);
+    sink->set_parallelism(parallelism);
+    return result;
   }
   absl::StatusOr<std::string> submit(const pb::JobGraph& graph, const std::string& savepoint = "") {
     pb::SubmitJobRequest request;

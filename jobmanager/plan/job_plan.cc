@@ -31,18 +31,59 @@ std::string label(const pb::JobGraph::Node& node) {
   return node.kind() == pb::JobGraph::SOURCE ? absl::StrCat("Source: ", node.name()) : node.name();
 }
 
+using Edges = std::vector<pb::JobGraph::Edge>;
+
+pb::JobGraph::Partitioning carried_out(const pb::JobGraph& graph, const pb::JobGraph::Edge& edge,
+                                       const pb::JobGraph::Node& reader) {
+  const bool rescales = graph.nodes(edge.from()).parallelism() != reader.parallelism();
+  return edge.partitioning() == pb::JobGraph::FORWARD && rescales ? pb::JobGraph::REBALANCE
+                                                                  : edge.partitioning();
+}
+
+// The node whose chain this one joins; -1: it begins one.
+int32_t chained_to(const pb::JobGraph& graph, const pb::JobGraph::Node& node) {
+  const Edges edges = edges_into(node);
+  if (edges.size() != 1) return -1;
+  const bool forward = carried_out(graph, edges[0], node) == pb::JobGraph::FORWARD;
+  return forward ? edges[0].from() : -1;
+}
+
 // "Source: lines -> (Map -> a, b)", as Flink has it.
 std::string chain_name(const pb::JobGraph& graph, int32_t node) {
   std::vector<std::string> next;
   for (const pb::JobGraph::Node& other : graph.nodes()) {
-    if (std::count(other.inputs().begin(), other.inputs().end(), node) > 0) {
-      next.push_back(chain_name(graph, other.id()));
-    }
+    if (chained_to(graph, other) == node) next.push_back(chain_name(graph, other.id()));
   }
   const std::string own = label(graph.nodes(node));
   if (next.empty()) return own;
   if (next.size() == 1) return absl::StrCat(own, " -> ", next.front());
   return absl::StrCat(own, " -> (", absl::StrJoin(next, ", "), ")");
+}
+
+absl::Status check_edges(const pb::JobGraph& graph, const pb::JobGraph::Node& node) {
+  const Edges edges = edges_into(node);
+  if ((node.kind() == pb::JobGraph::SOURCE) != edges.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", node.name(), "' ", edges.empty() ? "reads nothing" : "is a source and reads"));
+  }
+  for (const pb::JobGraph::Edge& edge : edges) {
+    if (edge.from() < 0 || edge.from() >= node.id()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", node.name(), "' reads a node that doesn't come before it"));
+    }
+    const pb::JobGraph::Node& upstream = graph.nodes(edge.from());
+    if (upstream.kind() == pb::JobGraph::SINK) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", node.name(), "' reads the sink '", upstream.name(), "'"));
+    }
+    if (!edge.type_without_codec().empty() && chained_to(graph, node) < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the stream of '", upstream.name(), "' (type ", edge.type_without_codec(),
+                       ") can't cross between tasks to '", node.name(),
+                       "': add WEIR_FIELDS(...) to the type, or keep one parallelism"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status check(const pb::JobGraph& graph) {
@@ -54,46 +95,38 @@ absl::Status check(const pb::JobGraph& graph) {
       return absl::InvalidArgumentError(absl::StrCat("'", node.name(), "' has parallelism ",
                                                      node.parallelism(), ": it must be positive"));
     }
-    if (node.inputs_size() > 1) {
-      return absl::UnimplementedError(absl::StrCat(
-          "'", node.name(), "' reads several streams: joining streams isn't possible yet"));
-    }
-    if ((node.kind() == pb::JobGraph::SOURCE) != node.inputs().empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("'", node.name(), "' ",
-                       node.inputs().empty() ? "reads nothing" : "is a source and reads"));
-    }
-    for (int32_t input : node.inputs()) {
-      if (input < 0 || input >= id) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("'", node.name(), "' reads a node that doesn't come before it"));
-      }
-      const pb::JobGraph::Node& upstream = graph.nodes(input);
-      if (upstream.parallelism() != node.parallelism()) {
-        return absl::UnimplementedError(
-            absl::StrCat("'", upstream.name(), "' has parallelism ", upstream.parallelism(),
-                         " and '", node.name(), "', which reads it, ", node.parallelism(),
-                         ": records can't change tasks yet, give both the same parallelism"));
-      }
-    }
+    WEIR_RETURN_IF_ERROR(check_edges(graph, node));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
+std::vector<pb::JobGraph::Edge> edges_into(const pb::JobGraph::Node& node) {
+  Edges edges(node.edges().begin(), node.edges().end());
+  if (!edges.empty()) return edges;
+  for (const int32_t input : node.inputs()) edges.emplace_back().set_from(input);
+  return edges;
+}
+
 absl::StatusOr<JobPlan> JobPlan::make(const pb::JobGraph& graph) {
   WEIR_RETURN_IF_ERROR(check(graph));
   JobPlan plan;
-  // Every node has at most one input, so a chain is what descends from one source.
   std::vector<int32_t> vertex_of_node(graph.nodes_size());
   for (const pb::JobGraph::Node& node : graph.nodes()) {
     int32_t& vertex = vertex_of_node[node.id()];
-    if (node.inputs().empty()) {
-      vertex = static_cast<int32_t>(plan.vertices_.size());
-      plan.vertices_.push_back({"", chain_name(graph, node.id()), node.parallelism(), {}});
+    if (const int32_t upstream = chained_to(graph, node); upstream >= 0) {
+      vertex = vertex_of_node[upstream];
     } else {
-      vertex = vertex_of_node[node.inputs(0)];
+      vertex = static_cast<int32_t>(plan.vertices_.size());
+      JobVertex& begun = plan.vertices_.emplace_back();
+      begun.name = chain_name(graph, node.id());
+      begun.parallelism = node.parallelism();
+      begun.has_source = node.kind() == pb::JobGraph::SOURCE;
+      for (const pb::JobGraph::Edge& edge : edges_into(node)) {
+        plan.add_edge({edge.from(), edge.output(), node.id(), vertex_of_node[edge.from()], vertex,
+                       carried_out(graph, edge, node)});
+      }
     }
     plan.vertices_[vertex].chain.push_back(node.id());
     plan.vertex_by_uid_.emplace_back(node.uid(), vertex);
@@ -107,7 +140,33 @@ absl::StatusOr<JobPlan> JobPlan::make(const pb::JobGraph& graph) {
     for (int32_t node : vertex.chain) uids.push_back(graph.nodes(node).uid());
     vertex.id = stable_id(uids);
   }
+  plan.find_regions();
   return plan;
+}
+
+void JobPlan::add_edge(const JobEdge& edge) {
+  const auto number = static_cast<int32_t>(edges_.size());
+  vertices_[edge.from_vertex].outputs.push_back(number);
+  vertices_[edge.to_vertex].inputs.push_back(number);
+  edges_.push_back(edge);
+}
+
+void JobPlan::find_regions() {
+  // Of each vertex the smallest one that it is connected with.
+  std::vector<int32_t> first(vertices_.size());
+  std::iota(first.begin(), first.end(), 0);
+  for (const JobEdge& edge : edges_) {
+    const int32_t one = first[edge.from_vertex];
+    const int32_t other = first[edge.to_vertex];
+    std::replace(first.begin(), first.end(), std::max(one, other), std::min(one, other));
+  }
+  for (int32_t vertex = 0; vertex < static_cast<int32_t>(vertices_.size()); ++vertex) {
+    if (first[vertex] == vertex) regions_.emplace_back();
+    const auto region = std::find_if(regions_.begin(), regions_.end(), [&](const auto& members) {
+      return members.empty() || members.front() == first[vertex];
+    });
+    region->push_back(vertex);
+  }
 }
 
 int32_t JobPlan::slots_needed() const {
@@ -123,6 +182,12 @@ std::vector<TaskIndex> JobPlan::tasks() const {
       tasks.push_back({vertex, subtask});
     }
   }
+  return tasks;
+}
+
+std::vector<TaskIndex> JobPlan::source_tasks() const {
+  std::vector<TaskIndex> tasks = this->tasks();
+  std::erase_if(tasks, [&](TaskIndex task) { return !vertices_[task.vertex].has_source; });
   return tasks;
 }
 

@@ -73,12 +73,111 @@ TEST(JobPlanTest, IdsDependOnTheUidsOnly) {
   EXPECT_NE(JobPlan::make(changed)->vertices()[0].id, id);
 }
 
-TEST(JobPlanTest, AChangeOfParallelismIsRefusedAndNamesBothNodes) {
+void add_edge(pb::JobGraph& graph, int32_t to, int32_t from, pb::JobGraph::Partitioning kind,
+              int32_t output = 0) {
+  pb::JobGraph::Edge* edge = graph.mutable_nodes(to)->add_edges();
+  edge->set_from(from);
+  edge->set_output(output);
+  edge->set_partitioning(kind);
+}
+
+// Two streams meet in a count by key, whose late records go to a sink of their own.
+pb::JobGraph keyed() {
+  pb::JobGraph graph;
+  add(graph, "lines", pb::JobGraph::SOURCE, 2, {});
+  add(graph, "Map", pb::JobGraph::OPERATOR, 2, {});
+  add_edge(graph, 1, 0, pb::JobGraph::FORWARD);
+  add(graph, "more", pb::JobGraph::SOURCE, 3, {});
+  add(graph, "KeyedCount", pb::JobGraph::OPERATOR, 3, {});
+  add_edge(graph, 3, 1, pb::JobGraph::HASH);
+  add_edge(graph, 3, 2, pb::JobGraph::HASH);
+  add(graph, "Sink: out", pb::JobGraph::SINK, 3, {});
+  add_edge(graph, 4, 3, pb::JobGraph::FORWARD);
+  add(graph, "Sink: late", pb::JobGraph::SINK, 1, {});
+  add_edge(graph, 5, 3, pb::JobGraph::FORWARD, /*output=*/1);
+  return graph;
+}
+
+TEST(JobPlanTest, ChainsAreCutWhereRecordsCrossBetweenTasks) {
+  const auto plan = JobPlan::make(keyed());
+  ASSERT_THAT(plan, IsOk());
+  ASSERT_EQ(plan->vertices().size(), 4u);
+  EXPECT_EQ(plan->vertices()[0].name, "Source: lines -> Map");
+  EXPECT_EQ(plan->vertices()[1].name, "Source: more");
+  EXPECT_EQ(plan->vertices()[2].name, "KeyedCount -> Sink: out");
+  EXPECT_EQ(plan->vertices()[3].name, "Sink: late");
+  EXPECT_THAT(plan->vertices()[2].chain, ElementsAre(3, 4));
+  EXPECT_EQ(plan->task_name({2, 2}), "KeyedCount -> Sink: out (3/3)");
+  EXPECT_EQ(plan->vertex_of("uid-Sink: out"), 2);
+  EXPECT_EQ(plan->slots_needed(), 3);
+  EXPECT_EQ(plan->tasks().size(), 9u);
+}
+
+TEST(JobPlanTest, EdgesBetweenVerticesAreNumberedAndKnowBothEnds) {
+  const auto plan = JobPlan::make(keyed());
+  ASSERT_THAT(plan, IsOk());
+  ASSERT_EQ(plan->edges().size(), 3u);
+  EXPECT_THAT(plan->vertices()[0].outputs, ElementsAre(0));
+  EXPECT_THAT(plan->vertices()[2].inputs, ElementsAre(0, 1));
+  EXPECT_THAT(plan->vertices()[2].outputs, ElementsAre(2));
+  EXPECT_THAT(plan->vertices()[3].inputs, ElementsAre(2));
+  const JobEdge& hash = plan->edges()[1];
+  EXPECT_EQ(hash.from_vertex, 1);
+  EXPECT_EQ(hash.from_node, 2);
+  EXPECT_EQ(hash.to_vertex, 2);
+  EXPECT_EQ(hash.to_node, 3);
+  EXPECT_EQ(hash.partitioning, pb::JobGraph::HASH);
+  EXPECT_EQ(plan->edges()[2].from_output, 1);
+}
+
+TEST(JobPlanTest, AForwardEdgeBetweenOtherParallelismsRebalances) {
   pb::JobGraph graph = processed();
   graph.mutable_nodes(2)->set_parallelism(3);
-  EXPECT_THAT(
-      JobPlan::make(graph).status(),
-      StatusIs(absl::StatusCode::kUnimplemented, AllOf(HasSubstr("'Map'"), HasSubstr("'Sink'"))));
+  const auto plan = JobPlan::make(graph);
+  ASSERT_THAT(plan, IsOk());
+  ASSERT_EQ(plan->edges().size(), 1u);
+  EXPECT_EQ(plan->edges()[0].partitioning, pb::JobGraph::REBALANCE);
+  EXPECT_EQ(plan->vertices()[0].name, "Source: lines -> Map");
+  EXPECT_EQ(plan->vertices()[1].name, "Sink");
+}
+
+TEST(JobPlanTest, AUnionKeepsForwardEdgesButBeginsAChain) {
+  pb::JobGraph graph;
+  add(graph, "a", pb::JobGraph::SOURCE, 2, {});
+  add(graph, "b", pb::JobGraph::SOURCE, 2, {});
+  add(graph, "Sink", pb::JobGraph::SINK, 2, {0, 1});
+  const auto plan = JobPlan::make(graph);
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_EQ(plan->vertices().size(), 3u);
+  EXPECT_EQ(plan->edges()[0].partitioning, pb::JobGraph::FORWARD);
+  EXPECT_EQ(plan->edges()[1].partitioning, pb::JobGraph::FORWARD);
+}
+
+TEST(JobPlanTest, OnlyTasksWithASourceAreSourceTasks) {
+  const auto plan = JobPlan::make(keyed());
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_THAT(plan->source_tasks(), ElementsAre(TaskIndex{0, 0}, TaskIndex{0, 1}, TaskIndex{1, 0},
+                                                TaskIndex{1, 1}, TaskIndex{1, 2}));
+}
+
+TEST(JobPlanTest, ARegionHoldsWhatEdgesConnectByHoweverManySteps) {
+  pb::JobGraph graph = keyed();
+  add(graph, "other", pb::JobGraph::SOURCE, 1, {});
+  add(graph, "Print", pb::JobGraph::SINK, 2, {6});
+  const auto plan = JobPlan::make(graph);
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_THAT(plan->regions(), ElementsAre(ElementsAre(0, 1, 2, 3), ElementsAre(4, 5)));
+}
+
+TEST(JobPlanTest, ATypeWithoutCodecMayFlowInAChainButNotBetweenTasks) {
+  pb::JobGraph graph = keyed();
+  graph.mutable_nodes(1)->mutable_edges(0)->set_type_without_codec("Line");
+  EXPECT_THAT(JobPlan::make(graph), IsOk());
+  graph.mutable_nodes(3)->mutable_edges(0)->set_type_without_codec("Count");
+  EXPECT_THAT(JobPlan::make(graph).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("'Map' (type Count)"), HasSubstr("'KeyedCount'"),
+                             HasSubstr("WEIR_FIELDS"))));
 }
 
 TEST(JobPlanTest, NonsenseIsRefused) {
@@ -89,6 +188,10 @@ TEST(JobPlanTest, NonsenseIsRefused) {
   graph = processed();
   graph.mutable_nodes(1)->set_inputs(0, 2);
   EXPECT_FALSE(JobPlan::make(graph).ok());
+  graph = keyed();
+  graph.mutable_nodes(5)->mutable_edges(0)->set_from(4);
+  EXPECT_THAT(JobPlan::make(graph).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("reads the sink")));
 }
 
 }  // namespace

@@ -145,7 +145,8 @@ void AttemptMachine::begin_attempt(AttemptDecisions& decisions) {
   const std::vector<TaskIndex> tasks = plan_.tasks();
   undeployed_ = {tasks.begin(), tasks.end()};
   not_running_ = undeployed_;
-  not_drained_ = undeployed_;
+  const std::vector<TaskIndex> source_tasks = plan_.source_tasks();
+  not_drained_ = {source_tasks.begin(), source_tasks.end()};
   resources_.clear();
   generation_max_ = 0;
   restart_due_ = false;
@@ -268,10 +269,11 @@ AttemptDecisions AttemptMachine::task_running(Attempt attempt, TaskIndex task) {
 
 AttemptDecisions AttemptMachine::task_drained(Attempt attempt, TaskIndex task) {
   AttemptDecisions decisions;
-  if (!current(attempt) || not_drained_.erase(task) == 0) return decisions;
-  if (not_running_.erase(task) > 0 && not_running_.empty())
+  if (!current(attempt)) return decisions;
+  const bool input_ended = not_drained_.erase(task) > 0 && not_drained_.empty();
+  if (not_running_.erase(task) > 0 && not_running_.empty()) {
     take(Signal::kAllRunning, decisions);
-  else if (not_drained_.empty() && step_ == AttemptStep::kRunning) {
+  } else if (input_ended && step_ == AttemptStep::kRunning) {
     decisions.push_back(TriggerFinalCheckpoint{});
   }
   return decisions;

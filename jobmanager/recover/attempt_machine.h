@@ -134,6 +134,7 @@ class AttemptMachine {
   AttemptDecisions coordinator_recovered(Attempt attempt, const std::string& uid);
   AttemptDecisions task_deployed(Attempt attempt, TaskIndex task);
   AttemptDecisions task_running(Attempt attempt, TaskIndex task);
+  // Counts as running too. When all tasks with a source are drained, the input has ended.
   AttemptDecisions task_drained(Attempt attempt, TaskIndex task);
   // Of a task, a coordinator, the checkpoints, the record's store.
   AttemptDecisions failed(Attempt attempt, const AttemptFailure& failure, MonotonicTime now);
@@ -217,7 +218,7 @@ class AttemptMachine {
   std::set<std::string> unrecovered_;
   std::set<TaskIndex> undeployed_;
   std::set<TaskIndex> not_running_;
-  std::set<TaskIndex> not_drained_;
+  std::set<TaskIndex> not_drained_;  // of those with a source
   std::vector<std::string> resources_;
   uint64_t generation_max_ = 0;
 };

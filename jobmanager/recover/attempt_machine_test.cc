@@ -28,7 +28,7 @@ pb::JobGraph graph() {
     node->set_kind(id == 0 ? pb::JobGraph::SOURCE : pb::JobGraph::SINK);
     node->set_parallelism(2);
     node->set_has_coordinator(true);
-    if (id > 0) node->add_inputs(id - 1);
+    if (id > 0) node->add_edges()->set_from(id - 1);
   }
   return graph;
 }
@@ -352,6 +352,70 @@ TEST_F(AttemptMachineTest, AfterARestartOfTheJobManagerTheNextAttemptBegins) {
   machine_->start();
   EXPECT_EQ(attempt(), Attempt(3));
   EXPECT_EQ(machine_->job_state(), "RESTARTING");
+}
+
+// Two source tasks, and three behind them that read both.
+class KeyedAttemptTest : public testing::Test {
+ protected:
+  KeyedAttemptTest() : plan_(*JobPlan::make(keyed())), machine_(plan_, {}, *strategy_) {
+    machine_.start();
+    machine_.slots_granted({"tm1", "tm2", "tm3"});
+    machine_.coordinator_validated(Attempt(), "lines", {}, 0);
+    machine_.coordinator_validated(Attempt(), "out", {}, 0);
+    machine_.resources_granted();
+    machine_.attempt_persisted(Attempt());
+    machine_.coordinator_recovered(Attempt(), "lines");
+    machine_.coordinator_recovered(Attempt(), "out");
+  }
+  static pb::JobGraph keyed() {
+    pb::JobGraph result = graph();
+    result.mutable_nodes(1)->set_parallelism(3);
+    result.mutable_nodes(1)->mutable_edges(0)->set_partitioning(pb::JobGraph::HASH);
+    return result;
+  }
+  AttemptDecisions all(AttemptDecisions (AttemptMachine::*event)(Attempt, TaskIndex)) {
+    AttemptDecisions last;
+    for (TaskIndex task : plan_.tasks()) last = (machine_.*event)(Attempt(), task);
+    return last;
+  }
+
+  const JobPlan plan_;
+  std::unique_ptr<RestartStrategy> strategy_ = make_no_restart();
+  AttemptMachine machine_;
+};
+
+TEST_F(KeyedAttemptTest, StartsWhenTheTasksOfAllVerticesAreDeployed) {
+  machine_.task_deployed(Attempt(), {0, 0});
+  machine_.task_deployed(Attempt(), {0, 1});
+  machine_.task_deployed(Attempt(), {1, 0});
+  machine_.task_deployed(Attempt(), {1, 1});
+  EXPECT_EQ(machine_.step(), AttemptStep::kRecovering);
+  const auto decisions = machine_.task_deployed(Attempt(), {1, 2});
+  EXPECT_NE(find<StartTasksDecision>(decisions), nullptr);
+}
+
+TEST_F(KeyedAttemptTest, TakesTheFinalCheckpointWhenAllSourcesAreDrained) {
+  all(&AttemptMachine::task_deployed);
+  all(&AttemptMachine::task_running);
+  EXPECT_EQ(machine_.step(), AttemptStep::kRunning);
+  for (int32_t subtask : {0, 1, 2}) {
+    const auto decisions = machine_.task_drained(Attempt(), {1, subtask});
+    EXPECT_EQ(find<TriggerFinalCheckpoint>(decisions), nullptr);
+  }
+  EXPECT_EQ(find<TriggerFinalCheckpoint>(machine_.task_drained(Attempt(), {0, 0})), nullptr);
+  EXPECT_NE(find<TriggerFinalCheckpoint>(machine_.task_drained(Attempt(), {0, 1})), nullptr);
+}
+
+TEST_F(KeyedAttemptTest, WaitsForTheOthersIfTheSourcesDrainBeforeAllRun) {
+  all(&AttemptMachine::task_deployed);
+  machine_.task_drained(Attempt(), {0, 0});
+  machine_.task_drained(Attempt(), {0, 1});
+  machine_.task_running(Attempt(), {1, 0});
+  machine_.task_running(Attempt(), {1, 1});
+  EXPECT_EQ(machine_.step(), AttemptStep::kStarting);
+  const auto decisions = machine_.task_running(Attempt(), {1, 2});
+  EXPECT_NE(find<StartCheckpoints>(decisions), nullptr);
+  EXPECT_NE(find<TriggerFinalCheckpoint>(decisions), nullptr);
 }
 
 }  // namespace

@@ -37,15 +37,29 @@ std::string description_of(const std::string& chain_name) {
   return description;
 }
 
+Json inputs_of(const pb::VertexDetails& vertex) {
+  Json inputs = Json::array();
+  for (const pb::VertexInput& input : vertex.inputs()) {
+    inputs.push_back({{"num", inputs.size()},
+                      {"id", input.vertex_id()},
+                      {"ship_strategy", input.ship_strategy()},
+                      {"exchange", "pipelined_bounded"}});
+  }
+  return inputs;
+}
+
 Json plan_of(const pb::JobDetails& job) {
   Json nodes = Json::array();
   for (const pb::VertexDetails& vertex : job.vertices()) {
-    nodes.push_back({{"id", vertex.id()},
-                     {"parallelism", vertex.parallelism()},
-                     {"operator", ""},
-                     {"operator_strategy", ""},
-                     {"description", description_of(vertex.name())},
-                     {"optimizer_properties", Json::object()}});
+    Json node = {{"id", vertex.id()},
+                 {"parallelism", vertex.parallelism()},
+                 {"operator", ""},
+                 {"operator_strategy", ""},
+                 {"description", description_of(vertex.name())},
+                 {"optimizer_properties", Json::object()}};
+    // Sources have no "inputs" at all.
+    if (vertex.inputs_size() > 0) node["inputs"] = inputs_of(vertex);
+    nodes.push_back(std::move(node));
   }
   return {{"jid", job.status().job_id()},
           {"name", job.status().name()},

@@ -82,6 +82,24 @@ TEST(JobJson, HasFlinksShape) {
   EXPECT_THAT(shape_differences(whole, job_body(job, kSampleNowMs)), IsEmpty());
 }
 
+TEST(JobJson, ShowsWhatAVertexReadsAsFlinkDoes) {
+  pb::JobDetails job = sample_job();
+  pb::VertexDetails* count = job.add_vertices();
+  count->set_id("f3972bd41bae29c99f67c3c4998870ba");
+  count->set_name("KeyedCount -> Sink: out");
+  count->set_parallelism(2);
+  count->set_max_parallelism(128);
+  count->add_inputs()->set_vertex_id(kSampleVertex);
+  count->mutable_inputs(0)->set_ship_strategy("HASH");
+  const Json nodes = job_plan_body(job)["plan"]["nodes"];
+  const Json flinks = golden("job_plan")["plan"]["nodes"];
+  EXPECT_THAT(shape_differences(flinks[0], nodes[1]), IsEmpty());
+  EXPECT_THAT(shape_differences(flinks[1], nodes[0]), IsEmpty());
+  EXPECT_EQ(nodes[1]["inputs"], flinks[0]["inputs"]);
+  EXPECT_EQ(nodes[1]["description"], "KeyedCount<br/>+- Sink: out<br/>");
+  EXPECT_EQ(vertex_body(job, *count, kSampleNowMs)["maxParallelism"], 128);
+}
+
 TEST(JobJson, ShowsTimesAndStatesOfARunningJob) {
   const Json body = job_body(sample_job(), kSampleNowMs);
   EXPECT_EQ(body["jid"], kSampleJob);

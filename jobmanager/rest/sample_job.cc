@@ -43,6 +43,7 @@ pb::JobDetails sample_job() {
   vertex->set_id(kSampleVertex);
   vertex->set_name("Source: lines -> tokenizer -> sink: Writer");
   vertex->set_parallelism(2);
+  vertex->set_max_parallelism(128);
   vertex->set_start_time_ms(kSampleNowMs - 52000);
   vertex->set_records_out(700);
   vertex->set_busy_ms(40);

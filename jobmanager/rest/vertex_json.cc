@@ -10,9 +10,6 @@ namespace weir::rest {
 
 namespace {
 
-// Flink's default, and as many key groups as Weir has.
-constexpr int32_t kMaxParallelism = 128;
-
 using Subtasks = std::vector<const pb::SubtaskDetails*>;
 
 // Of a vertex or of a subtask: both have the same figures.
@@ -134,7 +131,7 @@ Json vertex_summary(const pb::JobDetails& job, const pb::VertexDetails& vertex, 
   return {{"id", vertex.id()},
           {"slotSharingGroupId", job.vertices(0).id()},  // all chains share the slots
           {"name", vertex.name()},
-          {"maxParallelism", kMaxParallelism},
+          {"maxParallelism", vertex.max_parallelism()},
           {"parallelism", vertex.parallelism()},
           {"status", vertex_state(vertex)},
           {"start-time", vertex.start_time_ms() > 0 ? vertex.start_time_ms() : -1},
@@ -168,7 +165,7 @@ Json vertex_body(const pb::JobDetails& job, const pb::VertexDetails& vertex, int
   return {{"id", vertex.id()},
           {"name", vertex.name()},
           {"parallelism", vertex.parallelism()},
-          {"maxParallelism", kMaxParallelism},
+          {"maxParallelism", vertex.max_parallelism()},
           {"now", now_ms},
           {"subtasks", std::move(subtasks)},
           {"aggregated", aggregated(all_subtasks(vertex))}};

@@ -28,7 +28,7 @@ JobPlan make_plan(int parallelism) {
     node->set_parallelism(parallelism);
     node->set_has_coordinator(true);
     node->set_has_committer(kind == pb::JobGraph::SINK);
-    if (node->id() > 0) node->add_inputs(node->id() - 1);
+    if (node->id() > 0) node->add_edges()->set_from(node->id() - 1);
   }
   auto plan = JobPlan::make(graph);
   WEIR_CHECK_OK(plan);
