@@ -150,6 +150,39 @@ TEST(Golden, CheckpointManifestWithListState) {
       "608001");
 }
 
+TEST(Golden, KeyedStateHandle) {
+  expect_golden<OperatorState>(
+      R"pb(uid: "count"
+           subtask: 1
+           keyed {
+             format_version: 1
+             format: ROCKSDB
+             max_parallelism: 128
+             first_key_group: 64
+             last_key_group: 127
+             tables {
+               name: "counts"
+               kind: MAP
+               namespaced: true
+               key_type: "i64"
+               user_key_type: "string"
+               value_type: "f64"
+             }
+             files { path: "job/shared/a" size_bytes: 70000 shared: true local_name: "12.sst" }
+             files { path: "job/chk-7/b" size_bytes: 9 local_name: "CURRENT" }
+           })pb",
+      "0a05636f756e7410013a63080110021880012040287f321e0a06636f756e74731003180122036936342a"
+      "06737472696e6732036636343a1c0a0c6a6f622f7368617265642f6110f0a2041801220631322e737374"
+      "3a180a0b6a6f622f63686b2d372f621009220743555252454e54");
+}
+
+TEST(Golden, KeyedStateFileHeader) {
+  expect_golden<KeyedStateFileHeader>(
+      R"pb(max_parallelism: 128
+           tables { name: "count" kind: VALUE key_type: "i64" value_type: "i64" })pb",
+      "08800112130a05636f756e74100122036936343203693634");
+}
+
 TEST(Golden, TransactionLedger) {
   expect_golden<TransactionLedger>(
       R"pb(format_version: 1

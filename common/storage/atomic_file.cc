@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
@@ -141,6 +142,25 @@ absl::StatusOr<std::string> read_whole_file(const std::string& path) {
     if (count == 0) return bytes;
     bytes.append(buffer, static_cast<size_t>(count));
   }
+}
+
+absl::StatusOr<std::string> read_file_range(const std::string& path, uint64_t offset,
+                                            uint64_t length) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return errno_status(errno, "read", path);
+  struct stat info;
+  if (::fstat(fd.get(), &info) != 0) return errno_status(errno, "read", path);
+  const uint64_t size = static_cast<uint64_t>(info.st_size);
+  std::string bytes(offset < size ? std::min(length, size - offset) : 0, '\0');
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t count = ::pread(fd.get(), bytes.data() + done, bytes.size() - done,
+                                  static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno_status(errno, "read", path);
+    if (count == 0) bytes.resize(done);
+    done += static_cast<size_t>(count);
+  }
+  return bytes;
 }
 
 bool is_temporary_file(std::string_view name) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -21,6 +22,10 @@ absl::Status write_file_atomically(const std::string& path,
                                    std::initializer_list<std::string_view> parts);
 
 absl::StatusOr<std::string> read_whole_file(const std::string& path);
+
+// At most `length` bytes from `offset` on; fewer where the file ends.
+absl::StatusOr<std::string> read_file_range(const std::string& path, uint64_t offset,
+                                            uint64_t length);
 
 // What a process that died while writing may have left behind.
 bool is_temporary_file(std::string_view name);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +25,10 @@ class CheckpointStorage {
   virtual absl::Status write_atomically(const std::string& path, std::string_view bytes) = 0;
   // NotFound if there is none; DataLoss, naming the file, if it is torn or altered.
   virtual absl::StatusOr<std::string> read(const std::string& path) = 0;
+  // Bytes of such a file, unchecked: for formats with checksums of their own. DataLoss if it ends
+  // before offset + length.
+  virtual absl::StatusOr<std::string> read_range(const std::string& path, uint64_t offset,
+                                                 uint64_t length) = 0;
   virtual absl::StatusOr<bool> exists(const std::string& path) = 0;
   // Names of the files and folders in `folder`, sorted; empty if it doesn't exist.
   virtual absl::StatusOr<std::vector<std::string>> list(const std::string& folder) = 0;

@@ -96,6 +96,17 @@ absl::Status write_checksummed_file(const std::string& path, std::string_view pa
   return write_file_atomically(path, {make_header(payload), payload});
 }
 
+absl::StatusOr<std::string> read_checksummed_file_range(const std::string& path, uint64_t offset,
+                                                        uint64_t length) {
+  WEIR_ASSIGN_OR_RETURN(std::string bytes, read_file_range(path, kHeaderBytes + offset, length));
+  if (bytes.size() < length) {
+    return absl::DataLossError(absl::StrCat("checkpoint file ", path,
+                                            " is truncated: it ends before ",
+                                            kHeaderBytes + offset + length, " bytes"));
+  }
+  return bytes;
+}
+
 absl::StatusOr<std::string> read_checksummed_file(const std::string& path) {
   WEIR_ASSIGN_OR_RETURN(const std::string bytes, read_whole_file(path));
   return decode_checksummed(bytes, path);

@@ -39,6 +39,12 @@ absl::StatusOr<std::string> FileCheckpointStorage::read(const std::string& path)
   return read_checksummed_file(file);
 }
 
+absl::StatusOr<std::string> FileCheckpointStorage::read_range(const std::string& path,
+                                                              uint64_t offset, uint64_t length) {
+  WEIR_ASSIGN_OR_RETURN(const std::string file, absolute(path));
+  return read_checksummed_file_range(file, offset, length);
+}
+
 absl::StatusOr<bool> FileCheckpointStorage::exists(const std::string& path) {
   WEIR_ASSIGN_OR_RETURN(const std::string file, absolute(path));
   struct stat info;

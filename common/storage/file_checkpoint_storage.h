@@ -16,6 +16,8 @@ class FileCheckpointStorage final : public CheckpointStorage {
 
   absl::Status write_atomically(const std::string& path, std::string_view bytes) override;
   absl::StatusOr<std::string> read(const std::string& path) override;
+  absl::StatusOr<std::string> read_range(const std::string& path, uint64_t offset,
+                                         uint64_t length) override;
   absl::StatusOr<bool> exists(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> list(const std::string& folder) override;
   absl::Status delete_file(const std::string& path) override;

@@ -62,6 +62,18 @@ TEST_F(FileCheckpointStorageTest, WhatIsWrittenIsReadBack) {
   EXPECT_THAT(all_files(), ElementsAre("manifest"));
 }
 
+TEST_F(FileCheckpointStorageTest, PartsOfAFileAreReadAloneAndNothingBehindItsEnd) {
+  ASSERT_THAT(storage_->write_atomically("f", "0123456789"), IsOk());
+  EXPECT_EQ(*storage_->read_range("f", 3, 4), "3456");
+  EXPECT_EQ(*storage_->read_range("f", 0, 10), "0123456789");
+  EXPECT_EQ(*storage_->read_range("f", 10, 0), "");
+  EXPECT_THAT(storage_->read_range("f", 7, 4),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("is truncated")));
+  EXPECT_THAT(storage_->read_range("f", uint64_t{1} << 60, 4),
+              StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(storage_->read_range("g", 0, 1), StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST_F(FileCheckpointStorageTest, ListIsSortedAndEmptyWithoutAFolder) {
   ASSERT_THAT(storage_->write_atomically("job/b", ""), IsOk());
   ASSERT_THAT(storage_->write_atomically("job/a", ""), IsOk());
