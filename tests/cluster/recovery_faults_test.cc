@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "tests/cluster/kill_drill.h"
 
 namespace weir::cluster_test {
@@ -18,11 +20,28 @@ void expect_recovery_of(ProcessedDrill& drill, const std::vector<SinkTransaction
   drill.expect_exact_after_cancel();
 }
 
+// Both were given the fault; the other one would die of it in the next attempt.
+void wait_for_a_death_and_restart(MiniCluster& cluster) {
+  cluster.wait_until("a TaskManager to die", [&] {
+    return !cluster.running(kTaskManagers[0]) || !cluster.running(kTaskManagers[1]);
+  });
+  for (const std::string& name : kTaskManagers) {
+    if (!cluster.running(name)) {
+      EXPECT_THAT(cluster.faults_hit(name), ::testing::SizeIs(1));
+    }
+    cluster.restart(name);
+  }
+}
+
 struct Step {
   std::string name;
   std::string fault;  // of the coordinators' host, whichever that is
   Hit hit = {1, 1, 1};
 };
+
+void PrintTo(const Step& step, std::ostream* stream) {
+  *stream << step.fault;
+}
 
 class RecoveryFaultsTest : public SharedKafkaTest, public ::testing::WithParamInterface<Step> {};
 
@@ -34,16 +53,7 @@ TEST_P(RecoveryFaultsTest, IsRepeatedWithTheSameResult) {
   const std::string fault = at(GetParam().fault, GetParam().hit);
   cluster.restart("jobmanager-1");
   for (const std::string& name : kTaskManagers) cluster.restart(name, {{"WEIR_FAULT", fault}});
-  cluster.wait_until("the recovery to die", [&] {
-    return !cluster.running(kTaskManagers[0]) || !cluster.running(kTaskManagers[1]);
-  });
-  // The other one's fault point would be reached in the next recovery.
-  for (const std::string& name : kTaskManagers) {
-    if (!cluster.running(name)) {
-      EXPECT_THAT(cluster.faults_hit(name), ::testing::SizeIs(1));
-    }
-    cluster.restart(name);
-  }
+  wait_for_a_death_and_restart(cluster);
   drill.wait_for_commits_above(interrupted.generation);
   expect_recovery_of(drill, interrupted.open);
 }
@@ -93,15 +103,8 @@ TEST_P(FirstAttemptTest, DiesAndIsRepeated) {
   ProcessedDrill drill(KafkaFixture::shared(), options);
   MiniCluster& cluster = drill.cluster();
   drill.start();
-  int deaths = 0;
-  cluster.wait_until("a death and then a checkpoint", [&] {
-    for (const std::string& name : kTaskManagers) {
-      if (cluster.running(name)) continue;
-      ++deaths;
-      cluster.restart(name);
-    }
-    return deaths > 0 && cluster.completed_checkpoints(drill.job()) > 1;
-  });
+  wait_for_a_death_and_restart(cluster);
+  drill.wait_for_checkpoints(cluster.completed_checkpoints(drill.job()) + 2);
   drill.expect_exact();
   drill.expect_exact_after_cancel();
 }
