@@ -14,10 +14,6 @@
 namespace weir {
 namespace {
 
-using testing::MapBackend;
-using testing::RecordingOutput;
-using testing::StateEntries;
-
 constexpr int kMaxParallelism = 128;
 constexpr KeyGroupRange kAllGroups{0, kMaxParallelism - 1};
 

@@ -11,7 +11,7 @@
 #include "weir/error.h"
 #include "weir/state/backend.h"
 
-namespace weir::testing {
+namespace weir {
 
 // (table, key) → value.
 using StateEntries = std::map<std::pair<int, std::string>, std::string>;
@@ -107,4 +107,4 @@ class MapBackend : public StateBackend {
   bool writable_ = true;
 };
 
-}  // namespace weir::testing
+}  // namespace weir
