@@ -97,6 +97,7 @@ class KeyedOperator : public ChainedOperator<In> {
 
  protected:
   KeyedState<Key>& state() { return *state_; }
+  const KeyedState<Key>& state() const { return *state_; }
 
  private:
   Derived& derived() { return static_cast<Derived&>(*this); }
@@ -158,6 +159,7 @@ class KeyedProcessOperator final
   }
   void watermark(Timestamp watermark) override {
     context_->set_watermark(watermark);
+    fire(TimeDomain::kEventTime, watermark);
     out_.side_outputs().watermark(watermark);
     KeyedProcessOperator::KeyedOperator::watermark(watermark);
   }
@@ -165,13 +167,30 @@ class KeyedProcessOperator final
     out_.side_outputs().idle(idle);
     KeyedProcessOperator::KeyedOperator::idle(idle);
   }
+  void advance_processing_time(Timestamp now) override {
+    context_->set_processing_time(now);
+    fire(TimeDomain::kProcessingTime, now);
+  }
+  Timestamp next_processing_timer() const override {
+    return context_->timers(TimeDomain::kProcessingTime).next_time().value_or(kMaxWatermark);
+  }
   void end_batch() override { out_.arena().reset(); }
   void close() override { function_.close(); }
 
  private:
+  void fire(TimeDomain domain, Timestamp until) {
+    TimerQueue<Key>& timers = context_->timers(domain);
+    while (const std::optional<Timer<Key>> timer = timers.pop_until(until)) {
+      this->state().set_current_key(timer->key);
+      context_->set_timestamp(timer->time);
+      out_.set_timestamp(domain == TimeDomain::kEventTime ? timer->time : kNoTimestamp);
+      function_.on_timer(timer->time, domain, *context_, out_);
+    }
+  }
+
   F function_;
   Collector<typename F::Result> out_;
-  std::optional<KeyedContext<Key>> context_;
+  mutable std::optional<KeyedContext<Key>> context_;  // looking for the next timer tidies up
 };
 
 }  // namespace weir::internal

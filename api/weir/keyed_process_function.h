@@ -5,6 +5,7 @@
 #include "weir/context.h"
 #include "weir/operator.h"
 #include "weir/state/keyed_state.h"
+#include "weir/state/timers.h"
 
 namespace weir {
 
@@ -43,24 +44,46 @@ class KeyedOpenContext {
   KeyedState<K>& state_;
 };
 
-// What a keyed function sees of the record or timer that it handles.
+enum class TimeDomain { kEventTime, kProcessingTime };
+
+// What a keyed function sees of the record or timer that it handles, and where it sets timers: on
+// the current key, each time once. Times are milliseconds since the epoch.
 template <typename K>
 class KeyedContext {
  public:
-  explicit KeyedContext(KeyedState<K>& state) : state_(state) {}
+  // Declares the timers' tables.
+  explicit KeyedContext(KeyedState<K>& state)
+      : state_(state),
+        event_timers_(state.timers("event-time-timers")),
+        processing_timers_(state.timers("processing-time-timers")) {}
 
   const K& current_key() const { return state_.current_key(); }
   // Of the record, or the time of the timer.
   Timestamp timestamp() const { return timestamp_; }
   // The least timestamp before the first watermark.
   Timestamp current_watermark() const { return watermark_; }
+  Timestamp current_processing_time() const { return processing_time_; }
+
+  // Fires when the watermark comes to `time`; one of the past, at the next watermark.
+  void register_event_time_timer(Timestamp time) { event_timers_.register_timer(time); }
+  void delete_event_time_timer(Timestamp time) { event_timers_.delete_timer(time); }
+  // Fires soon after the clock comes to `time`.
+  void register_processing_time_timer(Timestamp time) { processing_timers_.register_timer(time); }
+  void delete_processing_time_timer(Timestamp time) { processing_timers_.delete_timer(time); }
 
   // For the operator.
   void set_timestamp(Timestamp timestamp) { timestamp_ = timestamp; }
   void set_watermark(Timestamp watermark) { watermark_ = watermark; }
+  void set_processing_time(Timestamp now) { processing_time_ = now; }
+  TimerQueue<K>& timers(TimeDomain domain) {
+    return domain == TimeDomain::kEventTime ? event_timers_ : processing_timers_;
+  }
 
  private:
   KeyedState<K>& state_;
+  TimerQueue<K>& event_timers_;
+  TimerQueue<K>& processing_timers_;
+  Timestamp processing_time_ = 0;
   Timestamp timestamp_ = kNoTimestamp;
   Timestamp watermark_ = std::numeric_limits<Timestamp>::min();
 };
@@ -94,6 +117,10 @@ class KeyedProcessFunction {
   virtual ~KeyedProcessFunction() = default;
   virtual void open(OpenContext& /*context*/) {}
   virtual void process_element(ViewOf<In> value, Context& context, Collector<Out>& out) = 0;
+  // A timer of context.current_key() is due. What is emitted carries the timer's time as timestamp,
+  // none if that is processing time.
+  virtual void on_timer(Timestamp /*time*/, TimeDomain /*domain*/, Context& /*context*/,
+                        Collector<Out>& /*out*/) {}
   virtual void close() {}
 };
 

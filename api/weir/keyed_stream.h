@@ -12,6 +12,10 @@
 
 namespace weir {
 
+class EventTimeWindows;
+template <typename T, typename Selector>
+class WindowedStream;
+
 // The records of a stream, those with the same key together in one subtask, in the order in which
 // each subtask before sent them. Made by DataStream::key_by().
 //
@@ -66,7 +70,10 @@ class KeyedStream {
         .name("Keyed Sum");
   }
 
- private:
+  // TumblingEventTimeWindows::of(1s), SlidingEventTimeWindows::of(60s, 1s): see windowed_stream.h.
+  WindowedStream<T, Selector> window(EventTimeWindows windows) const;
+
+  // For classes that add operators: Op is constructed as for internal::OperatorNode.
   template <typename Op, typename Out, typename F>
   DataStream<Out> add(const char* name, F function) const {
     using Parts = internal::KeyedFunction<Selector, F>;
@@ -78,6 +85,7 @@ class KeyedStream {
     return {*graph_, node};
   }
 
+ private:
   StreamGraph* graph_;
   std::vector<StreamEdge> edges_;
   Selector selector_;

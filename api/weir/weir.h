@@ -9,3 +9,4 @@
 #include "weir/keyed_stream.h"           // IWYU pragma: export
 #include "weir/stream.h"                 // IWYU pragma: export
 #include "weir/two_phase_commit_sink.h"  // IWYU pragma: export
+#include "weir/windowed_stream.h"        // IWYU pragma: export

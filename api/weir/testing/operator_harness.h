@@ -1,6 +1,7 @@
 // Runs one operator in memory, with any parallelism, from its input edge to its outputs.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -105,6 +106,14 @@ class OperatorHarness {
   void processing_time(Timestamp now) {
     deliver();
     for (auto& subtask : subtasks_) subtask->op->advance_processing_time(now);
+  }
+  // Of all subtasks.
+  Timestamp next_processing_timer() const {
+    Timestamp next = kMaxWatermark;
+    for (const auto& subtask : subtasks_) {
+      next = std::min(next, subtask->op->next_processing_timer());
+    }
+    return next;
   }
   // What was pushed since, as one batch to each subtask.
   void deliver() {
