@@ -55,19 +55,20 @@ const std::vector<OptionEntry>& all_options() {
   using namespace options;
   static const std::vector<OptionEntry> all = entries(
       kJobManagerRpcAddress, kJobManagerRpcPort, kJobManagerBindHost, kRestAddress, kRestPort,
-      kRestBindAddress, kTaskManagerHost, kTaskManagerBindHost, kTaskManagerResourceId, kTaskSlots,
-      kTaskManagerMemory, kParallelism, kMaxParallelism, kSlotRequestTimeout, kTemporaryFolders,
-      kCheckpointInterval, kCheckpointMode, kCheckpointTimeout, kCheckpointMinPause,
-      kMaxConcurrentCheckpoints, kTolerableFailedCheckpoints, kCheckpointRetention,
-      kCheckpointFolder, kSavepointFolder, kRetainedCheckpoints, kUnalignedCheckpoints,
-      kAlignedCheckpointTimeout, kIncrementalCheckpoints, kStateBackend, kRestartStrategy,
-      kFixedDelayAttempts, kFixedDelay, kExponentialDelayInitialBackoff,
-      kExponentialDelayMaxBackoff, kExponentialDelayMultiplier, kExponentialDelayResetThreshold,
-      kExponentialDelayJitter, kExponentialDelayAttempts, kFailureRateMaxFailures,
-      kFailureRateInterval, kFailureRateDelay, kHighAvailability, kHighAvailabilityFolder,
-      kClusterId, kJobStoreCapacity, kEtcdEndpoints, kHeartbeatInterval, kHeartbeatTimeout,
-      kTaskCancellationTimeout, kSinkRestartBudget, kSinkOnLostTransaction, kLogFolder, kLogLevel,
-      kLogFormat);
+      kRestBindAddress, kTaskManagerHost, kTaskManagerBindHost, kTaskManagerDataPort,
+      kTaskManagerResourceId, kTaskSlots, kTaskManagerMemory, kNetworkMemoryFraction,
+      kNetworkMemoryMin, kNetworkMemoryMax, kParallelism, kMaxParallelism, kBufferTimeout,
+      kSlotRequestTimeout, kTemporaryFolders, kCheckpointInterval, kCheckpointMode,
+      kCheckpointTimeout, kCheckpointMinPause, kMaxConcurrentCheckpoints,
+      kTolerableFailedCheckpoints, kCheckpointRetention, kCheckpointFolder, kSavepointFolder,
+      kRetainedCheckpoints, kUnalignedCheckpoints, kAlignedCheckpointTimeout,
+      kIncrementalCheckpoints, kStateBackend, kRestartStrategy, kFixedDelayAttempts, kFixedDelay,
+      kExponentialDelayInitialBackoff, kExponentialDelayMaxBackoff, kExponentialDelayMultiplier,
+      kExponentialDelayResetThreshold, kExponentialDelayJitter, kExponentialDelayAttempts,
+      kFailureRateMaxFailures, kFailureRateInterval, kFailureRateDelay, kHighAvailability,
+      kHighAvailabilityFolder, kClusterId, kJobStoreCapacity, kEtcdEndpoints, kHeartbeatInterval,
+      kHeartbeatTimeout, kTaskCancellationTimeout, kSinkRestartBudget, kSinkOnLostTransaction,
+      kLogFolder, kLogLevel, kLogFormat);
   return all;
 }
 

@@ -46,6 +46,12 @@ inline const ConfigOption<std::string> kTaskManagerHost{
     "taskmanager.host", "localhost", "Host at which other TaskManagers reach this one."};
 inline const ConfigOption<std::string> kTaskManagerBindHost{
     "taskmanager.bind-host", "127.0.0.1", "Address the TaskManager listens on; 0.0.0.0 for all."};
+inline const ConfigOption<int64_t> kTaskManagerDataPort{
+    .key = "taskmanager.data.port",
+    .default_value = 0,
+    .description = "Port by which other TaskManagers fetch records; 0 takes a free one.",
+    .minimum = 0,
+    .maximum = 65535};
 inline const ConfigOption<std::string> kTaskManagerResourceId{
     "taskmanager.resource-id", "", "Name of this TaskManager; empty makes one up."};
 
@@ -61,6 +67,22 @@ inline const ConfigOption<MemorySize> kTaskManagerMemory{
     .default_value = MemorySize{1728ll << 20},
     .description = "Memory that a TaskManager plans its buffers for.",
     .minimum = MemorySize{64ll << 20}};
+inline const ConfigOption<double> kNetworkMemoryFraction{
+    .key = "taskmanager.memory.network.fraction",
+    .default_value = 0.1,
+    .description = "Part of it that holds records on their way between tasks, of 1.",
+    .minimum = 0.0,
+    .maximum = 1.0};
+inline const ConfigOption<MemorySize> kNetworkMemoryMin{
+    .key = "taskmanager.memory.network.min",
+    .default_value = MemorySize{64ll << 20},
+    .description = "The least memory for records on their way.",
+    .minimum = MemorySize{1ll << 20}};
+inline const ConfigOption<MemorySize> kNetworkMemoryMax{
+    .key = "taskmanager.memory.network.max",
+    .default_value = MemorySize{1ll << 40},
+    .description = "The most memory for records on their way; not below the least.",
+    .minimum = MemorySize{1ll << 20}};
 inline const ConfigOption<int64_t> kParallelism{
     .key = "parallelism.default",
     .default_value = 1,
@@ -75,6 +97,11 @@ inline const ConfigOption<int64_t> kMaxParallelism{
         "a parallelism over 85.",
     .minimum = 0,
     .maximum = 32768};
+inline const ConfigOption<Duration> kBufferTimeout{
+    .key = "execution.buffer-timeout.interval",
+    .default_value = 100ms,
+    .description = "How long records wait for others to be sent with; 0 sends each batch at once.",
+    .minimum = 0ms};
 inline const ConfigOption<Duration> kSlotRequestTimeout{
     .key = "slot.request.timeout",
     .default_value = 5min,

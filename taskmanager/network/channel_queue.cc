@@ -64,7 +64,7 @@ std::vector<Buffer> ChannelQueue::push_priority(Event event) {
     if (!failure_.ok()) return {};
     attached = attached_locked();
     overtaken = buffers_locked();
-    priority_.push_back(Item{event, {}});
+    priority_.push_back(Item{event, true});
   }
   if (attached.listener) attached.listener->on_waiting(attached.channel, true);
   return overtaken;
@@ -76,7 +76,7 @@ void ChannelQueue::push_priority_with_overtaken(Event event) {
     MutexLock lock(mutex_);
     if (!failure_.ok()) return;
     attached = attached_locked();
-    priority_.push_back(Item{event, buffers_locked()});
+    priority_.push_back(Item{event, true, buffers_locked()});
   }
   if (attached.listener) attached.listener->on_waiting(attached.channel, true);
 }

@@ -34,7 +34,8 @@ class ChannelQueue {
 
   struct Item {
     std::variant<Buffer, Event> content;
-    std::vector<Buffer> overtaken;  // by a priority event that took them with it
+    bool priority = false;               // it was pushed as a priority event
+    std::vector<Buffer> overtaken = {};  // that it took with it
   };
   enum class Take { kAnything, kEvents, kPriorityEvents };
   struct Popped {
@@ -50,8 +51,8 @@ class ChannelQueue {
   // Pops no more. What waits stays, so the producer stands still.
   void detach();
 
-  void push(Buffer buffer) { push(Item{std::move(buffer), {}}); }
-  void push(Event event) { push(Item{event, {}}); }
+  void push(Buffer buffer) { push(Item{std::move(buffer)}); }
+  void push(Event event) { push(Item{event}); }
   // Ahead of everything but earlier priority events. Returns the buffers that it overtakes.
   std::vector<Buffer> push_priority(Event event);
   // The same, where the buffers that it overtakes are given to who pops it.

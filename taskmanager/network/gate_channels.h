@@ -69,7 +69,7 @@ class GateChannels final : public ChannelQueue::Listener {
   bool failed_ WEIR_GUARDED_BY(mutex_) = false;
 };
 
-// Where a gate's channels come from.
+// Where the channels of one gate come from. Confined to the gate's thread.
 class ChannelSource {
  public:
   virtual ~ChannelSource() = default;
@@ -80,7 +80,7 @@ class ChannelSource {
   // Both ends in this TaskManager: one queue for both.
   virtual bool is_local(const InputChannel& channel) const = 0;
   // Nothing more is sent to the gate.
-  virtual void close(const std::shared_ptr<GateChannels>& gate) = 0;
+  virtual void close() = 0;
 };
 
 }  // namespace weir

@@ -6,18 +6,18 @@
 
 namespace weir {
 
-InputGate::InputGate(Options options, ChannelSource& source)
+InputGate::InputGate(Options options, std::unique_ptr<ChannelSource> source)
     : options_(std::move(options)),
-      source_(source),
+      source_(std::move(source)),
       gate_(std::make_shared<GateChannels>(options_)) {}
 
 InputGate::~InputGate() {
   gate_->close();
-  source_.close(gate_);
+  source_->close();
 }
 
 void InputGate::start() {
-  for (int i = 0; i < channels(); ++i) source_.open(options_.channels[i], i, gate_);
+  for (int i = 0; i < channels(); ++i) source_->open(options_.channels[i], i, gate_);
 }
 
 std::optional<InputGate::Item> InputGate::poll() {
@@ -35,8 +35,9 @@ void InputGate::unblock(int channel) {
 }
 
 std::vector<Buffer> InputGate::queued(int channel) const {
-  return source_.is_local(options_.channels[channel]) ? std::vector<Buffer>()
-                                                      : gate_->queue(channel)->buffers();
+  const ChannelQueue* queue = gate_->queue(channel);
+  if (!queue || source_->is_local(options_.channels[channel])) return {};
+  return queue->buffers();
 }
 
 }  // namespace weir

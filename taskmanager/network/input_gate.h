@@ -51,7 +51,7 @@ class InputGate {
     std::vector<Buffer> overtaken;
   };
 
-  InputGate(Options options, ChannelSource& source);
+  InputGate(Options options, std::unique_ptr<ChannelSource> source);
   InputGate(const InputGate&) = delete;
   InputGate& operator=(const InputGate&) = delete;
   ~InputGate();
@@ -74,7 +74,7 @@ class InputGate {
 
  private:
   const Options options_;
-  ChannelSource& source_;
+  const std::unique_ptr<ChannelSource> source_;
   const std::shared_ptr<GateChannels> gate_;
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/config.h"
 #include "taskmanager/network/buffer_pool.h"
 #include "taskmanager/network/input_gate.h"
 #include "taskmanager/network/result_partition.h"
@@ -12,16 +13,22 @@
 namespace weir {
 
 // How records leave and reach the tasks of one TaskManager. A channel between two of its own tasks
-// hands buffers over as they are.
+// hands buffers over as they are; others go over TCP, by one connection for each TaskManager that
+// is read from.
 //
 // Thread-safe. Outlives the partitions and gates it makes.
 class NetworkEnvironment {
  public:
   struct Options {
-    std::string address = "localhost:0";  // for InputChannel::address
+    std::string host = "localhost";  // at which other TaskManagers reach this one
+    std::string bind_host = "127.0.0.1";
+    int port = 0;  // 0 takes a free one
     int64_t memory_bytes = int64_t{64} << 20;
+
+    static Options of(const Config& config);
   };
 
+  // The error names the address that can't be listened on.
   static absl::StatusOr<std::unique_ptr<NetworkEnvironment>> start(Options options);
   NetworkEnvironment(const NetworkEnvironment&) = delete;
   NetworkEnvironment& operator=(const NetworkEnvironment&) = delete;
@@ -33,12 +40,13 @@ class NetworkEnvironment {
   // The producers may come later, until InputGate::start().
   absl::StatusOr<std::unique_ptr<InputGate>> create_gate(InputGate::Options options);
 
-  // For InputChannel::address of those who read from here.
+  // "host:port", for InputChannel::address of those who read from here.
   const std::string& address() const;
+  int port() const;
   const BufferPool& pool() const;
 
  private:
-  class Parts;
+  struct Parts;
   explicit NetworkEnvironment(std::unique_ptr<Parts> parts);
 
   const std::unique_ptr<Parts> parts_;

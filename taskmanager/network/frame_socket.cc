@@ -1,0 +1,119 @@
+#include "taskmanager/network/frame_socket.h"
+
+#include <boost/asio/write.hpp>
+#include <utility>
+
+namespace weir {
+namespace {
+
+absl::Status status_of(const boost::system::error_code& error) {
+  return absl::UnavailableError(error == boost::asio::error::eof ? "it closed the connection"
+                                                                 : error.message());
+}
+
+}  // namespace
+
+std::vector<boost::asio::const_buffer> WriteBatch::bytes() const {
+  std::vector<boost::asio::const_buffer> bytes;
+  bytes.reserve(2 * frames_.size());
+  for (const Frame& frame : frames_) {
+    if (frame.body) {
+      bytes.emplace_back(frame.header.data(), frame.header.size());
+      bytes.emplace_back(frame.body.bytes().data(), frame.body.size());
+    } else {
+      bytes.emplace_back(frame.whole.data(), frame.whole.size());
+    }
+  }
+  return bytes;
+}
+
+void FrameSocket::start(std::shared_ptr<Handler> handler) {
+  handler_ = std::move(handler);
+  boost::system::error_code ignored;  // of a socket that has gone: the read says so
+  socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+  socket_.set_option(boost::asio::socket_base::keep_alive(true), ignored);
+  read();
+  wake();
+}
+
+void FrameSocket::send(std::string frame) {
+  frames_.push_back(std::move(frame));
+  wake();
+}
+
+void FrameSocket::wake() {
+  if (!writing_ && handler_) write();
+}
+
+void FrameSocket::close(const absl::Status& status) {
+  if (!handler_) return;
+  const std::shared_ptr<Handler> handler = std::exchange(handler_, nullptr);
+  shut();
+  handler->on_closed(status);
+}
+
+void FrameSocket::refuse(const absl::Status& status) {
+  if (writing_) return close(status);
+  const std::shared_ptr<Handler> handler = std::exchange(handler_, nullptr);
+  batch_.clear();
+  batch_.add(encode_error_frame(kNoChannel, status));
+  boost::asio::async_write(socket_, batch_.bytes(),
+                           [self = shared_from_this()](auto&&...) { self->shut(); });
+  handler->on_closed(status);
+}
+
+void FrameSocket::close_after_writes() {
+  closes_after_writes_ = true;
+  wake();
+}
+
+void FrameSocket::shut() {
+  boost::system::error_code ignored;
+  socket_.shutdown(boost::asio::socket_base::shutdown_both, ignored);
+  socket_.close(ignored);
+}
+
+absl::StatusOr<char*> FrameSocket::memory_for(const FrameHeader& header) {
+  return handler_ ? handler_->memory_for(header) : nullptr;
+}
+
+absl::Status FrameSocket::on_frame(const FrameHeader& header, std::string_view body) {
+  return handler_ ? handler_->on_frame(header, body) : absl::OkStatus();
+}
+
+void FrameSocket::read() {
+  const auto space = reader_.space();
+  const std::array<boost::asio::mutable_buffer, 2> buffers{
+      boost::asio::buffer(space[0].data(), space[0].size()),
+      boost::asio::buffer(space[1].data(), space[1].size())};
+  socket_.async_read_some(
+      buffers, [self = shared_from_this()](const boost::system::error_code& error, size_t bytes) {
+        if (!self->handler_) return;
+        if (error) return self->close(status_of(error));
+        if (const absl::Status status = self->reader_.advance(bytes); !status.ok()) {
+          return self->refuse(status);
+        }
+        if (self->handler_) self->read();
+      });
+}
+
+void FrameSocket::write() {
+  batch_.clear();
+  for (std::string& frame : std::exchange(frames_, {})) batch_.add(std::move(frame));
+  if (!closes_after_writes_) handler_->fill(batch_);
+  if (batch_.empty()) {
+    if (closes_after_writes_) close(absl::OkStatus());
+    return;
+  }
+  writing_ = true;
+  boost::asio::async_write(
+      socket_, batch_.bytes(),
+      [self = shared_from_this()](const boost::system::error_code& error, size_t) {
+        self->writing_ = false;
+        if (!self->handler_) return self->batch_.clear();
+        if (error) return self->close(status_of(error));
+        self->write();
+      });
+}
+
+}  // namespace weir
