@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <ostream>
+#include <string>
 
 #include "common/ids.h"
 
@@ -16,11 +17,13 @@ struct Event {
   };
 
   Kind kind = Kind::kEndOfPartition;
-  // Barriers; abort has the id only.
+  // Of a barrier; an abort has the id only.
   CheckpointId checkpoint = {};
   bool savepoint = false;
   bool stop_sources = false;  // nothing is read after this barrier
   int64_t trigger_time_ms = 0;
+  std::string folder = {};         // address for a task's own files of the checkpoint
+  std::string shared_folder = {};  // address for files that later checkpoints may refer to
 
   static Event end_of_partition() { return {}; }
   static Event abort_checkpoint(CheckpointId checkpoint) {

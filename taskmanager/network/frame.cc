@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <type_traits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/check.h"
 #include "taskmanager/network/buffer_pool.h"
 
 namespace weir {
@@ -14,7 +15,8 @@ namespace {
 
 constexpr uint32_t kMagic = 0x52494557;  // "WEIR"
 constexpr size_t kChecksummedBytes = kFrameHeaderBytes - sizeof(uint32_t);
-constexpr uint32_t kBodyBytesMax = 4096;  // but for buffers
+constexpr uint32_t kBodyBytesMax = 16 * 1024;  // but for buffers
+constexpr size_t kErrorBytesMax = 4096;
 constexpr uint8_t kContinuedFlag = 1;
 constexpr uint8_t kPriorityFlag = 2;
 
@@ -27,6 +29,10 @@ char* put(T number, char* at) {
 template <typename T>
 void append(std::string& bytes, T number) {
   bytes.append(reinterpret_cast<const char*>(&number), sizeof(number));
+}
+void append_text(std::string& bytes, const std::string& text) {
+  append(bytes, static_cast<uint16_t>(text.size()));
+  bytes += text;
 }
 
 // Reads numbers from the front; all zero, and complete() false, when there are too few bytes.
@@ -45,6 +51,14 @@ class BodyReader {
     std::memcpy(&number, bytes_.data(), sizeof(number));
     bytes_.remove_prefix(sizeof(number));
     return number;
+  }
+  std::string read_text() {
+    const auto size = read<uint16_t>();
+    short_ = short_ || bytes_.size() < size;
+    if (short_) return {};
+    const std::string text(bytes_.substr(0, size));
+    bytes_.remove_prefix(size);
+    return text;
   }
   std::string_view rest() { return std::exchange(bytes_, {}); }
   // All was there, and nothing is left.
@@ -112,7 +126,7 @@ absl::StatusOr<FrameHeader> decode_header(std::string_view bytes) {
 }
 
 std::string encode_frame(FrameHeader header, std::string_view body) {
-  body = body.substr(0, body_bytes_max(header.type));
+  WEIR_CHECK(body.size() <= body_bytes_max(header.type)) << body.size() << " bytes";
   header.body_bytes = static_cast<uint32_t>(body.size());
   const EncodedHeader bytes = encode_header(header);
   std::string frame(bytes.begin(), bytes.end());
@@ -177,6 +191,8 @@ std::string encode_event(const Event& event) {
   append(body, static_cast<uint8_t>(event.savepoint));
   append(body, static_cast<uint8_t>(event.stop_sources));
   append(body, event.trigger_time_ms);
+  append_text(body, event.folder);
+  append_text(body, event.shared_folder);
   return body;
 }
 
@@ -188,6 +204,8 @@ absl::StatusOr<Event> decode_event(std::string_view body) {
   event.savepoint = reader.read<uint8_t>() != 0;
   event.stop_sources = reader.read<uint8_t>() != 0;
   event.trigger_time_ms = reader.read<int64_t>();
+  event.folder = reader.read_text();
+  event.shared_folder = reader.read_text();
   if (!reader.complete() || event.kind < Event::Kind::kBarrier ||
       event.kind > Event::Kind::kEndOfPartition) {
     return malformed("its event is unknown");
@@ -199,7 +217,7 @@ std::string encode_error_frame(uint32_t channel, const absl::Status& status) {
   return encode_frame({.type = FrameType::kError,
                        .channel = channel,
                        .number = static_cast<uint32_t>(status.raw_code())},
-                      std::string(status.message()));
+                      std::string(status.message().substr(0, kErrorBytesMax)));
 }
 
 absl::Status status_of_error(const FrameHeader& header, std::string_view body) {

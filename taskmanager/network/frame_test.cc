@@ -61,12 +61,16 @@ TEST(FrameTest, TheBodiesBytesStay) {
                               .checkpoint = CheckpointId(0x0102),
                               .savepoint = true,
                               .stop_sources = false,
-                              .trigger_time_ms = 3})),
+                              .trigger_time_ms = 3,
+                              .folder = "f",
+                              .shared_folder = "sh"})),
             "01"
             "0201000000000000"
             "01"
             "00"
-            "0300000000000000");
+            "0300000000000000"
+            "010066"
+            "02007368");
 }
 
 TEST(FrameTest, WhatIsEncodedIsDecoded) {
@@ -75,9 +79,9 @@ TEST(FrameTest, WhatIsEncodedIsDecoded) {
   EXPECT_EQ(*decode_hello(encode_hello(hello)), hello);
   const OpenFrame open{{JobId(9, 8), Attempt(7), 6, 5, 4}, 3};
   EXPECT_EQ(*decode_open(encode_open(open)), open);
-  for (const Event& event :
-       {Event::end_of_partition(), Event::abort_checkpoint(CheckpointId(4)),
-        Event{Event::Kind::kBarrier, CheckpointId(5), true, true, 1700000000000}}) {
+  for (const Event& event : {Event::end_of_partition(), Event::abort_checkpoint(CheckpointId(4)),
+                             Event{Event::Kind::kBarrier, CheckpointId(5), true, true,
+                                   1700000000000, "/dir/job/chk-5", "/dir/job/shared"}}) {
     EXPECT_EQ(*decode_event(encode_event(event)), event);
   }
   const std::string error = encode_error_frame(5, absl::NotFoundError("no such partition"));
@@ -105,9 +109,9 @@ TEST(FrameTest, ABodyThatIsTooLargeIsRefused) {
   EXPECT_THAT(decode_header(view(encode_header(header))),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("32769 bytes is too large")));
   header.type = FrameType::kEvent;
-  header.body_bytes = 4097;
+  header.body_bytes = 16385;
   EXPECT_THAT(decode_header(view(encode_header(header))),
-              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("4097 bytes is too large")));
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("16385 bytes is too large")));
 }
 
 TEST(FrameTest, AnUnknownTypeIsRefused) {
@@ -138,7 +142,7 @@ TEST(FrameTest, BodiesOfAnotherSizeAreRefused) {
 }
 
 TEST(FrameTest, AnErrorsTextIsCutToWhatAReaderTakes) {
-  const std::string frame = encode_error_frame(1, absl::InternalError(std::string(9000, 'e')));
+  const std::string frame = encode_error_frame(1, absl::InternalError(std::string(90'000, 'e')));
   EXPECT_THAT(decode_header(frame.substr(0, kFrameHeaderBytes)), IsOk());
 }
 

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -25,6 +26,23 @@ using testing::IsEmpty;
 Event barrier(int64_t checkpoint) {
   return {.kind = Event::Kind::kBarrier, .checkpoint = CheckpointId(checkpoint)};
 }
+
+// Stands still until told, and counts who asks.
+class WatchedClock final : public Clock {
+ public:
+  MonotonicTime now() const override {
+    const MonotonicTime now = clock_.now();
+    ++asked_;
+    return now;
+  }
+  WallTime wall_now() const override { return clock_.wall_now(); }
+  void advance(std::chrono::nanoseconds duration) { clock_.advance(duration); }
+  int asked() const { return asked_; }
+
+ private:
+  ManualClock clock_;
+  mutable std::atomic<int> asked_{0};
+};
 
 // An environment, partitions of it and a gate that reads channel 0 of each.
 class LocalExchangeTest : public testing::Test {
@@ -65,7 +83,7 @@ class LocalExchangeTest : public testing::Test {
     return text.str();
   }
 
-  ManualClock clock_;
+  WatchedClock clock_;
   std::unique_ptr<NetworkEnvironment> environment_ =
       *NetworkEnvironment::start({.memory_bytes = 1 << 20});
   std::vector<std::unique_ptr<ResultPartition>> partitions_;
@@ -82,7 +100,9 @@ TEST_F(LocalExchangeTest, WhatIsWrittenComesAfterAFlush) {
   partition.write(0, "one");
   partition.write(0, "two");
   EXPECT_EQ(poll(), "");
+  EXPECT_EQ(partition.bytes_sent(), 0u);
   partition.flush();
+  EXPECT_EQ(partition.bytes_sent(), 6u);
   EXPECT_EQ(available_, 1);
   EXPECT_EQ(poll(), "0: onetwo");
   EXPECT_EQ(poll(), "");
@@ -247,6 +267,22 @@ TEST_F(LocalExchangeTest, AStalledReaderStopsTheWriterAndIsHeardWhenItGoesOn) {
   poll();
   EXPECT_EQ(writable_, 1);
   EXPECT_TRUE(partition.writable());
+}
+
+TEST_F(LocalExchangeTest, TheTimeThatAWriteWaitsIsMeasured) {
+  ResultPartition& partition = add_partition();
+  start_gate();
+  const std::string full(kBufferBytes, 'f');
+  while (partition.writable()) partition.write(0, full);
+  EXPECT_EQ(partition.blocked(), 0ms);
+  std::thread reader([&, before = clock_.asked()] {
+    while (clock_.asked() == before) std::this_thread::yield();  // until the wait has begun
+    clock_.advance(5ms);
+    poll();
+  });
+  partition.write(0, full);
+  reader.join();
+  EXPECT_EQ(partition.blocked(), 5ms);
 }
 
 TEST_F(LocalExchangeTest, CancelEndsAWriteThatWaitsForABuffer) {

@@ -97,13 +97,19 @@ void ResultPartition::write_slow(int channel, std::string_view element) {
   }
 }
 
-void ResultPartition::open_buffer(int channel) {
+Buffer ResultPartition::take_buffer() {
+  if (Buffer buffer = channels_->quota().try_take()) return buffer;
+  const MonotonicTime begin = options_.clock->now();
   Buffer buffer = channels_->quota().take();
-  if (!buffer) {
-    const absl::Status failure = channels_->failure();
-    throw Error(failure.ok() ? absl::StrCat("'", options_.name, "' was cancelled")
-                             : std::string(failure.message()));
-  }
+  blocked_ += options_.clock->now() - begin;
+  if (buffer) return buffer;
+  const absl::Status failure = channels_->failure();
+  throw Error(failure.ok() ? absl::StrCat("'", options_.name, "' was cancelled")
+                           : std::string(failure.message()));
+}
+
+void ResultPartition::open_buffer(int channel) {
+  Buffer buffer = take_buffer();
   spaces_[channel] = {buffer.memory(), buffer.memory() + kBufferBytes};
   open_[channel] = std::move(buffer);
   if (flush_deadline_ == MonotonicTime::max() && options_.buffer_timeout.count() >= 0) {
@@ -120,6 +126,7 @@ void ResultPartition::send_open_buffer(int channel, bool continued) {
   Buffer buffer = std::move(open_[channel]);
   buffer.set_size(static_cast<size_t>(spaces_[channel].next - buffer.memory()));
   buffer.set_continued(continued);
+  bytes_sent_ += buffer.size();
   spaces_[channel] = {};
   channels_->queue(channel).push(std::move(buffer));
 }

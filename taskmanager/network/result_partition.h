@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -75,6 +76,10 @@ class ResultPartition final : public ChannelWriter {
   // What hasn't left this end yet, by channel.
   std::vector<std::vector<Buffer>> in_flight() const;
 
+  // Since the partition was made.
+  uint64_t bytes_sent() const { return bytes_sent_; }
+  std::chrono::nanoseconds blocked() const { return blocked_; }  // in writes that waited
+
   // Sends all, and that nothing will follow.
   void finish();
   // The readers took everything, the end too.
@@ -87,6 +92,7 @@ class ResultPartition final : public ChannelWriter {
  private:
   void write_slow(int channel, std::string_view element) override;
   void open_buffer(int channel);
+  Buffer take_buffer();
   void append(int channel, std::string_view bytes);
   void send_open_buffer(int channel, bool continued);
   void send_all_open_buffers();
@@ -97,6 +103,8 @@ class ResultPartition final : public ChannelWriter {
   PartitionRegistry& registry_;
   std::vector<Buffer> open_;  // by channel: what spaces_ points into
   MonotonicTime flush_deadline_ = MonotonicTime::max();
+  uint64_t bytes_sent_ = 0;
+  std::chrono::nanoseconds blocked_{0};
 };
 
 }  // namespace weir
