@@ -16,6 +16,7 @@ LAYERS = {"proto": 0, "common": 1, "api": 2, "connectors": 3, "jobmanager": 3, "
 CONFINED = [
     ("librdkafka", r"librdkafka/", r"(connectors/kafka|tests|bench)/"),
     ("RocksDB", r"rocksdb/", r"taskmanager/state/"),
+    ("Boost.Asio", r"boost/asio", r"taskmanager/network/"),
     ("gRPC", r"(grpc|grpcpp)/|.*\.grpc\.pb\.h$", r"(common/rpc|cli|tests|[^/]+/server)/"),
 ]
 

@@ -55,6 +55,9 @@ class StructureTest(unittest.TestCase):
     def test_rocksdb_stays_in_the_state(self):
         self.expect_refused("taskmanager/task/task.cc", "rocksdb/db.h")
 
+    def test_asio_stays_in_the_network(self):
+        self.expect_refused("taskmanager/task/task.h", "boost/asio.hpp")
+
     def test_grpc_stays_in_the_servers(self):
         self.expect_refused("jobmanager/job/job_controller.h", "grpcpp/grpcpp.h")
 
