@@ -23,7 +23,7 @@ CONFINED = [
 # Folders whose code is a protocol; each explains it in a README.md.
 PROTOCOL_FOLDERS = ["proto", "connectors/kafka/protocol", "connectors/kafka/sink", "jobmanager",
                     "jobmanager/checkpoint", "jobmanager/recover", "jobmanager/rest", "taskmanager",
-                    "taskmanager/state", "tests/simulation"]
+                    "taskmanager/network", "taskmanager/state", "tests/simulation"]
 
 MOST_LINES = 700
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
