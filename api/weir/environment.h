@@ -69,15 +69,10 @@ class StreamExecutionEnvironment {
       S source, const WatermarkStrategy<typename S::Element>& watermarks, const std::string& name) {
     using T = typename S::Element;
     static_assert(std::is_base_of_v<Source<T>, S>, "from_source() takes a Source<T>");
-    const int node =
-        internal::add_node(graph_, NodeKind::kSource, name, {}, typeid(T).name(),
-                           std::make_shared<internal::SourceNode<T, S>>(std::move(source)));
-    if (!watermarks.assigner()) return {graph_, node};
-    using Assigner = typename WatermarkStrategy<T>::Assigner;
-    using Factory = internal::OperatorNode<internal::TimestampOperator<T, Assigner>, T, Assigner>;
-    return {graph_, internal::add_node(graph_, NodeKind::kOperator, "Timestamps",
-                                       {internal::forward_edge<T>(node)}, typeid(T).name(),
-                                       std::make_shared<Factory>(watermarks.assigner()))};
+    const int node = internal::add_node(
+        graph_, NodeKind::kSource, name, {}, typeid(T).name(),
+        std::make_shared<internal::SourceNode<T, S>>(std::move(source), watermarks));
+    return {graph_, node};
   }
 
   const StreamGraph& graph() const { return graph_; }

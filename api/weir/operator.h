@@ -197,21 +197,6 @@ class ProcessOperator final : public ChainedOperator<typename F::Input> {
   Collector<typename F::Result> out_;
 };
 
-// Replaces each record's timestamp by the assigner's.
-template <typename T, typename F>
-class TimestampOperator final : public ChainedOperator<T> {
- public:
-  TimestampOperator(F assigner, Output<T>& next)
-      : ChainedOperator<T>(next), assigner_(std::move(assigner)), next_(next) {}
-  void collect(ViewOf<T> value, Timestamp timestamp) override {
-    next_.collect(value, assigner_(value, timestamp));
-  }
-
- private:
-  F assigner_;
-  Output<T>& next_;
-};
-
 // A stream that several operators of the chain read, or none.
 template <typename T>
 class FanOut final : public Output<T> {

@@ -59,17 +59,34 @@ class SourceReaderBase {
   virtual void close() {}
 };
 
+// Wants to know of which split records are, because each split has its own event time. A reader
+// that doesn't tell has one event time for all its records.
+class SplitListener {
+ public:
+  virtual ~SplitListener() = default;
+  // The records collected from now on are of this split; by its id in add_splits().
+  virtual void begin_split(std::string_view id) = 0;
+  // No record of this split will come any more.
+  virtual void end_split(std::string_view id) = 0;
+};
+
 template <typename T>
 class SourceReader : public SourceReaderBase {
  public:
   // Called once, before open().
-  void set_output(Output<T>& output) { output_ = &output; }
+  void set_output(Output<T>& output, SplitListener* splits = nullptr) {
+    output_ = &output;
+    splits_ = splits;
+  }
 
  protected:
   Output<T>& output() { return *output_; }
+  // nullptr: nobody listens.
+  SplitListener* splits() { return splits_; }
 
  private:
   Output<T>* output_ = nullptr;
+  SplitListener* splits_ = nullptr;
 };
 
 class SourceCoordinatorContext : public RuntimeContext {

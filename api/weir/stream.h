@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -12,27 +11,10 @@
 #include "weir/graph.h"
 #include "weir/two_phase_commit_sink.h"
 #include "weir/typed_edge.h"
+#include "weir/watermark_strategy.h"
+#include "weir/watermarking_reader.h"
 
 namespace weir {
-
-// How timestamps come to the records of a source.
-template <typename T>
-class WatermarkStrategy {
- public:
-  using Assigner = std::function<Timestamp(ViewOf<T>, Timestamp)>;
-
-  // Records keep the source's timestamps.
-  static WatermarkStrategy no_watermarks() { return {}; }
-  // The assigner gets the record and the source's timestamp (of Kafka: the record's).
-  WatermarkStrategy with_timestamp_assigner(Assigner assigner) && {
-    assigner_ = std::move(assigner);
-    return std::move(*this);
-  }
-  const Assigner& assigner() const { return assigner_; }
-
- private:
-  Assigner assigner_;
-};
 
 namespace internal {
 
@@ -44,10 +26,15 @@ std::unique_ptr<OutputBase> create_fan_out(std::vector<OutputBase*> outputs) {
 template <typename T, typename S>
 class SourceNode final : public NodeFactory {
  public:
-  explicit SourceNode(S source) : source_(std::move(source)) {}
-  std::unique_ptr<SourceReaderBase> create_reader(OutputBase& next) const override {
+  SourceNode(S source, WatermarkStrategy<T> strategy)
+      : source_(std::move(source)), strategy_(std::move(strategy)) {}
+  std::unique_ptr<SourceReaderBase> create_reader(OutputBase& base) const override {
+    auto& next = static_cast<Output<T>&>(base);
     auto reader = source_.create_reader();
-    reader->set_output(static_cast<Output<T>&>(next));
+    if (strategy_.assigner() || strategy_.watermarks()) {
+      return std::make_unique<WatermarkingReader<T>>(std::move(reader), strategy_, next);
+    }
+    reader->set_output(next);
     return reader;
   }
   std::unique_ptr<SourceCoordinator> create_source_coordinator() const override {
@@ -59,6 +46,7 @@ class SourceNode final : public NodeFactory {
 
  private:
   const S source_;
+  const WatermarkStrategy<T> strategy_;
 };
 
 // Op is an Operator constructed from (F, Output<Out>&) or (F, Output<Out>&, const SideOutputs&).

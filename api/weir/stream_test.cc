@@ -100,18 +100,6 @@ TEST(StreamTest, AProcessFunctionHasALifeAndSeesTimestamps) {
   EXPECT_THAT(chain.output.timestamps, ElementsAre(11, 21));
 }
 
-TEST(StreamTest, ATimestampAssignerIsANodeOfItsOwn) {
-  StreamExecutionEnvironment env;
-  env.from_source(NoSource<int>(),
-                  WatermarkStrategy<int>::no_watermarks().with_timestamp_assigner(
-                      [](const int& value, Timestamp source) { return value + source; }),
-                  "in");
-  ASSERT_EQ(env.graph().nodes.size(), 2u);
-  Chain<int, int> chain(env.graph());
-  chain.input->collect(3, 10);
-  EXPECT_THAT(chain.output.timestamps, ElementsAre(13));
-}
-
 TEST(StreamTest, AFanOutGivesEachRecordToEveryOutput) {
   StreamExecutionEnvironment env;
   stream_of<int>(env);
