@@ -387,6 +387,46 @@ TEST_F(SourceClusterTest, KeysHeadersTimestampsAndTombstonesGoThrough) {
   EXPECT_THAT(recorder.timestamps, ElementsAre(1000, 2000));
 }
 
+TEST_F(SourceClusterTest, AReaderTellsWhoseRecordsItReadsAndWhichPartitionHasEnded) {
+  broker().produce(topic_, numbers(0, 300));
+  const auto source =
+      KafkaSource<std::string>::builder()
+          .set_bootstrap_servers(broker().bootstrap())
+          .set_topics(topic_)
+          .set_bounded(OffsetsInitializer::latest())
+          .set_deserializer([](const KafkaRecord& record, Collector<std::string>& out) {
+            out.collect(out.arena().concat({record.topic, "-", std::to_string(record.partition)}));
+          })
+          .build();
+  FakeCoordinatorContext context;
+  const auto coordinator = source.create_coordinator();
+  coordinator->open(context);
+  coordinator->restore(coordinator->resolve(), {});
+  coordinator->start();
+  struct : public Output<std::string>, public SplitListener {
+    void collect(std::string_view split, Timestamp /*timestamp*/) override {
+      EXPECT_EQ(split, current);
+      EXPECT_FALSE(ended.contains(std::string(split)));
+      ++records;
+    }
+    void begin_split(std::string_view id) override { current = id; }
+    void end_split(std::string_view id) override { ended.emplace(id); }
+    std::string current;
+    std::set<std::string> ended;
+    int records = 0;
+  } listener;
+  const auto reader = source.create_reader();
+  reader->set_output(listener, &listener);
+  FakeReaderContext reader_context;
+  reader->open(reader_context);
+  reader->add_splits(context.assigned_[0]);
+  reader->no_more_splits();
+  while (reader->poll(milliseconds(100)) != PollStatus::kEndOfInput) {
+  }
+  EXPECT_EQ(listener.records, 300);
+  EXPECT_THAT(listener.ended, SizeIs(3));
+}
+
 TEST_F(SourceClusterTest, ARecordThatCannotBeReadIsNamedByItsPlace) {
   topic_ = broker().create_topic("in", 1);
   broker().produce(topic_, {"1", "x"});

@@ -80,7 +80,11 @@ void KafkaSourceReader::add_splits(std::span<const Split> splits) {
     added.split = *std::move(partition);
     added.topic_handle = topic_handle(added.split.topic);
     added.done = added.split.finished();
-    if (!added.done) to_assign.push_back(&added.split);
+    if (added.done) {
+      ended_splits_.push_back(split.id);
+    } else {
+      to_assign.push_back(&added.split);
+    }
   }
   if (to_assign.empty()) return;
   throw_error(rd_kafka_incremental_assign(handle_.get(), make_list(to_assign).get()),
@@ -104,6 +108,20 @@ PollStatus KafkaSourceReader::poll(std::chrono::milliseconds wait) {
   if (std::chrono::steady_clock::now() >= next_gauges_) show_gauges();
   WEIR_FAULT_POINT("source.polled");
   return !batch->empty() ? PollStatus::kMoreAvailable : PollStatus::kIdle;
+}
+
+std::vector<RecordsOfSplit> KafkaSourceReader::records_by_split() const {
+  std::vector<RecordsOfSplit> result;
+  const std::span<const KafkaRecord> records = records_;
+  for (std::size_t first = 0, end = 0; first < records.size(); first = end) {
+    const KafkaRecord& of = records[first];
+    do {
+      ++end;
+    } while (end < records.size() && records[end].partition == of.partition &&
+             records[end].topic == of.topic);
+    result.push_back({split_id(of.topic, of.partition), records.subspan(first, end - first)});
+  }
+  return result;
 }
 
 KafkaSourceReader::Partition& KafkaSourceReader::partition_of(const rd_kafka_message_t& message) {
@@ -180,6 +198,7 @@ void KafkaSourceReader::unassign_finished() {
     if (partition->done || !partition->split.finished()) continue;
     partition->done = true;
     finished.push_back(&partition->split);
+    ended_splits_.push_back(split_id(partition->split.topic, partition->split.partition));
   }
   if (finished.empty()) return;
   throw_error(rd_kafka_incremental_unassign(handle_.get(), make_list(finished).get()),

@@ -30,6 +30,8 @@ class KafkaSourceReader final : public SourceReaderCore {
   void no_more_splits() override { no_more_splits_ = true; }
   PollStatus poll(std::chrono::milliseconds wait) override;
   std::span<const KafkaRecord> records() const override { return records_; }
+  std::vector<RecordsOfSplit> records_by_split() const override;
+  std::vector<std::string> take_ended_splits() override { return std::exchange(ended_splits_, {}); }
   std::vector<Split> snapshot(std::int64_t checkpoint_id) override;
   void notify_checkpoint_complete(std::int64_t checkpoint_id) override;
   IoCounts io_counts() const override { return counts_; }
@@ -67,6 +69,7 @@ class KafkaSourceReader final : public SourceReaderCore {
   bool some_finished_ = false;
 
   std::vector<KafkaRecord> records_;
+  std::vector<std::string> ended_splits_;
 
   std::map<std::int64_t, Positions> positions_by_checkpoint_;
   int commits_under_way_ = 0;

@@ -44,6 +44,12 @@ struct KafkaSourceOptions {
 
 namespace kafka {
 
+// Consecutive records of one partition.
+struct RecordsOfSplit {
+  std::string split_id;
+  std::span<const KafkaRecord> records;
+};
+
 // The reader without the record's type: polls batches of records.
 class SourceReaderCore {
  public:
@@ -54,6 +60,10 @@ class SourceReaderCore {
   virtual PollStatus poll(std::chrono::milliseconds wait) = 0;
   // Of the last poll().
   virtual std::span<const KafkaRecord> records() const = 0;
+  // The same, cut where the partition changes.
+  virtual std::vector<RecordsOfSplit> records_by_split() const = 0;
+  // The ids of the splits that have ended since the last call.
+  virtual std::vector<std::string> take_ended_splits() = 0;
   virtual std::vector<Split> snapshot(std::int64_t checkpoint_id) = 0;
   virtual void notify_checkpoint_complete(std::int64_t checkpoint_id) = 0;
   virtual IoCounts io_counts() const = 0;
@@ -80,7 +90,11 @@ class TypedSourceReader final : public SourceReader<T> {
   void no_more_splits() override { core_->no_more_splits(); }
   PollStatus poll(std::chrono::milliseconds wait) override {
     const PollStatus status = core_->poll(wait);
-    if (!core_->records().empty()) deserialize_(core_->records(), this->output());
+    if (this->splits() != nullptr) {
+      deserialize_by_split();
+    } else if (!core_->records().empty()) {
+      deserialize_(core_->records(), this->output());
+    }
     return status;
   }
   std::vector<Split> snapshot(std::int64_t checkpoint_id) override {
@@ -94,6 +108,14 @@ class TypedSourceReader final : public SourceReader<T> {
   void close() override { core_->close(); }
 
  private:
+  void deserialize_by_split() {
+    for (const RecordsOfSplit& of_split : core_->records_by_split()) {
+      this->splits()->begin_split(of_split.split_id);
+      deserialize_(of_split.records, this->output());
+    }
+    for (const std::string& id : core_->take_ended_splits()) this->splits()->end_split(id);
+  }
+
   std::unique_ptr<SourceReaderCore> core_;
   BatchDeserializer<T> deserialize_;
 };
