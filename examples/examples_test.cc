@@ -78,6 +78,17 @@ TEST(ExamplesTest, KeyedCountCountsBehindAnExchangeByKey) {
   EXPECT_EQ(graph->configuration.at("parallelism.default"), "3");
 }
 
+TEST(ExamplesTest, WindowSumHasTumblingWindowsUnlessTheySlide) {
+  for (const char* slide : {"--slide=1s", "--slide=100ms"}) {
+    const auto graph = build("window_sum", processed_with(slide));
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    EXPECT_THAT(uids(*graph), ElementsAre("in", "sum", "out"));
+    EXPECT_TRUE(graph->nodes[1].keyed);
+  }
+  EXPECT_THAT(build("window_sum", processed_with("--size=0s")).status().message(),
+              HasSubstr("the size of a window is 0 ms"));
+}
+
 TEST(ExamplesTest, WordCountNeedsNoArguments) {
   const auto graph = build("word_count", {});
   ASSERT_TRUE(graph.ok()) << graph.status();
