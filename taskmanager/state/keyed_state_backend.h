@@ -21,7 +21,8 @@ struct SnapshotTarget {
   std::string shared_folder = {};  // of what later checkpoints may name too: "<job>/shared"
   std::string name = {};  // of the operator's subtask, unique in both folders and every attempt
   std::int64_t checkpoint_id = 0;
-  bool savepoint = false;  // in the canonical format
+  // In the format that every backend reads: savepoints, and what isn't to be incremental.
+  bool canonical = false;
 };
 
 // Called once on a thread of the backend's own, unless the snapshot is abandoned or the backend

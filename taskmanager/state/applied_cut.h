@@ -1,0 +1,46 @@
+#pragma once
+
+#include <atomic>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "common/mutex.h"
+#include "weir/state/backend.h"
+
+namespace weir {
+
+// The last cut that a database has, or why no further one will come. Thread-safe.
+class AppliedCut {
+ public:
+  CutNumber get() const { return applied_.load(std::memory_order_acquire); }
+
+  // Until get() >= cut, or the failure.
+  absl::Status wait_for(CutNumber cut) {
+    const MutexLock lock(mutex_);
+    while (get() < cut && failure_.ok()) changed_.wait(mutex_);
+    return get() >= cut ? absl::OkStatus() : failure_;
+  }
+
+  void set(CutNumber cut) {
+    const MutexLock lock(mutex_);
+    applied_.store(cut, std::memory_order_release);
+    changed_.notify_all();
+  }
+  void set_failed(absl::Status failure) {
+    const MutexLock lock(mutex_);
+    if (failure_.ok()) failure_ = std::move(failure);
+    changed_.notify_all();
+  }
+  absl::Status failure() {
+    const MutexLock lock(mutex_);
+    return failure_;
+  }
+
+ private:
+  std::atomic<CutNumber> applied_{1};
+  Mutex mutex_;
+  CondVar changed_;
+  absl::Status failure_ WEIR_GUARDED_BY(mutex_);
+};
+
+}  // namespace weir

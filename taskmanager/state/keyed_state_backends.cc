@@ -1,0 +1,32 @@
+#include "taskmanager/state/keyed_state_backends.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "taskmanager/state/hashmap_backend.h"
+#include "taskmanager/state/rocksdb_backend.h"
+#include "taskmanager/state/rocksdb_memory.h"
+
+namespace weir {
+
+KeyedStateBackends::KeyedStateBackends(std::string folder, std::size_t managed_bytes, int slots)
+    : folder_(std::move(folder)), managed_bytes_(managed_bytes), slots_(slots) {}
+
+absl::StatusOr<std::unique_ptr<KeyedStateBackend>> KeyedStateBackends::open(
+    std::string_view type, const std::string& name) {
+  if (type == "hashmap") return std::make_unique<HashMapBackend>();
+  if (type != "rocksdb") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no state backend '", std::string(type),
+                     "': set state.backend.type to hashmap or rocksdb"));
+  }
+  std::shared_ptr<RocksDbMemory> memory;
+  {
+    const MutexLock lock(mutex_);
+    if (memory_ == nullptr) memory_ = std::make_shared<RocksDbMemory>(managed_bytes_, slots_);
+    memory = memory_;
+  }
+  return RocksDbBackend::open({.folder = absl::StrCat(folder_, "/", name), .memory = memory});
+}
+
+}  // namespace weir

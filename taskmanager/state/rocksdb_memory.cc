@@ -1,0 +1,20 @@
+#include "taskmanager/state/rocksdb_memory.h"
+
+#include "common/check.h"
+#include "rocksdb/cache.h"
+#include "rocksdb/write_buffer_manager.h"
+
+namespace weir {
+
+RocksDbMemory::RocksDbMemory(std::size_t managed_bytes, int slots)
+    : table_bytes_per_slot_(managed_bytes / 2 / static_cast<std::size_t>(slots)),
+      cache_(rocksdb::NewLRUCache(managed_bytes / 2)),
+      write_buffers_(std::make_shared<rocksdb::WriteBufferManager>(managed_bytes / 8, cache_)) {
+  WEIR_CHECK(slots > 0);
+}
+
+std::size_t RocksDbMemory::used_bytes() const {
+  return cache_->GetUsage();
+}
+
+}  // namespace weir

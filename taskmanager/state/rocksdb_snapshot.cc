@@ -1,0 +1,122 @@
+#include "taskmanager/state/rocksdb_snapshot.h"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "taskmanager/state/canonical_writer.h"
+#include "weir/key_group.h"
+
+namespace weir {
+
+RocksDbSnapshot::RocksDbSnapshot(Backend backend, std::string path, SnapshotTarget target,
+                                 pb::KeyedStateHandle description, SnapshotDone done)
+    : backend_(std::move(backend)),
+      path_(std::move(path)),
+      target_(std::move(target)),
+      description_(std::move(description)),
+      done_(std::move(done)) {}
+
+void RocksDbSnapshot::put(int table, std::string_view key, std::string_view value) {
+  add({.table = table, .key = key, .value = value});
+}
+
+void RocksDbSnapshot::erase(int table, std::string_view key) {
+  add({.table = table, .erased = true, .key = key, .value = {}});
+}
+
+void RocksDbSnapshot::add(const StateEntry& entry) {
+  buffer_.add(entry);
+  if (buffer_.bytes() >= kFileBytes) hand_over();
+}
+
+void RocksDbSnapshot::finish() {
+  if (!buffer_.empty()) hand_over();
+  backend_.thread.post([self = shared_from_this()] { self->end(); });
+}
+
+void RocksDbSnapshot::abandon() {
+  abandoned_ = true;
+  backend_.thread.post([self = shared_from_this()] {
+    std::error_code ignored;
+    for (const std::string& file : self->files_) std::filesystem::remove(file, ignored);
+  });
+}
+
+void RocksDbSnapshot::hand_over() {
+  {
+    const MutexLock lock(mutex_);
+    while (waiting_ == kWaitingMax) written_.wait(mutex_);
+    ++waiting_;
+  }
+  backend_.thread.post([self = shared_from_this(), buffer = std::exchange(buffer_, {})]() mutable {
+    self->write(std::move(buffer));
+  });
+}
+
+void RocksDbSnapshot::write(EntryBuffer buffer) {
+  if (status_.ok() && !abandoned_) {
+    buffer.sort();
+    files_.push_back(absl::StrCat(path_, "-", files_.size(), ".sst"));
+    status_ = backend_.store.write_file(files_.back(), buffer);
+  }
+  const MutexLock lock(mutex_);
+  --waiting_;
+  written_.notify_all();
+}
+
+void RocksDbSnapshot::end() {
+  absl::Status status = apply();
+  if (!status.ok()) {
+    backend_.applied.set_failed(status);
+    return done_(std::move(status));
+  }
+  backend_.applied.set(cut_);
+  absl::StatusOr<pb::KeyedStateHandle> handle = store();
+  std::error_code ignored;
+  std::filesystem::remove_all(links(), ignored);
+  if (!handle.ok()) {
+    handle = Annotate(handle.status(), absl::StrCat("can't store keyed state in checkpoint ",
+                                                    target_.checkpoint_id));
+  }
+  done_(std::move(handle));
+}
+
+absl::Status RocksDbSnapshot::apply() {
+  WEIR_RETURN_IF_ERROR(backend_.applied.failure());
+  WEIR_RETURN_IF_ERROR(status_);
+  WEIR_RETURN_IF_ERROR(backend_.store.ingest(files_));
+  return backend_.store.link(links());
+}
+
+absl::StatusOr<pb::KeyedStateHandle> RocksDbSnapshot::store() {
+  if (target_.canonical) return store_canonical();
+  WEIR_ASSIGN_OR_RETURN(pb::KeyedStateHandle handle,
+                        upload_database(links(), target_, description_, backend_.shared_files));
+  backend_.shared_files.uploaded(target_.checkpoint_id, handle);
+  return handle;
+}
+
+absl::StatusOr<pb::KeyedStateHandle> RocksDbSnapshot::store_canonical() {
+  WEIR_ASSIGN_OR_RETURN(const std::unique_ptr<RocksDbStore> at_cut,
+                        RocksDbStore::open(links(), backend_.memory));
+  CanonicalWriter writer(target_, description_);
+  EntryBuffer buffer;
+  absl::Status written;
+  const auto take = [&](const StateEntry& entry) {
+    buffer.add(entry);
+    if (buffer.bytes() >= CanonicalWriter::kFileBytes) {
+      written = writer.write(std::exchange(buffer, {}));
+    }
+    return written.ok();
+  };
+  const KeyGroupRange range{description_.first_key_group(), description_.last_key_group()};
+  WEIR_RETURN_IF_ERROR(at_cut->scan_groups(range, take));
+  WEIR_RETURN_IF_ERROR(written);
+  if (!buffer.empty()) WEIR_RETURN_IF_ERROR(writer.write(std::move(buffer)));
+  return writer.handle();
+}
+
+}  // namespace weir

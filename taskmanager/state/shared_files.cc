@@ -1,0 +1,131 @@
+#include "taskmanager/state/shared_files.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/fault_point.h"
+#include "common/status.h"
+#include "common/storage/atomic_file.h"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kTableFile = ".sst";
+constexpr std::string_view kManifest = "MANIFEST-";
+
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-';
+         });
+}
+
+absl::Status write_local_file(const std::string& path, std::string_view bytes) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (!file) return storage::errno_status(errno, "write", path);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+SharedFiles::Files SharedFiles::shared_files_of(const pb::KeyedStateHandle& handle) {
+  Files files;
+  for (const File& file : handle.files()) {
+    if (file.shared()) files[file.local_name()] = file;
+  }
+  return files;
+}
+
+void SharedFiles::restored(const pb::KeyedStateHandle& handle) {
+  const MutexLock lock(mutex_);
+  completed_ = shared_files_of(handle);
+}
+
+std::optional<SharedFiles::File> SharedFiles::find(const std::string& local_name) const {
+  const MutexLock lock(mutex_);
+  const auto found = completed_.find(local_name);
+  if (found == completed_.end()) return std::nullopt;
+  return found->second;
+}
+
+void SharedFiles::uploaded(std::int64_t checkpoint_id, const pb::KeyedStateHandle& handle) {
+  const MutexLock lock(mutex_);
+  uploaded_[checkpoint_id] = shared_files_of(handle);
+}
+
+void SharedFiles::completed(std::int64_t checkpoint_id) {
+  const MutexLock lock(mutex_);
+  const auto found = uploaded_.find(checkpoint_id);
+  if (found == uploaded_.end()) return;
+  completed_ = std::move(found->second);
+  uploaded_.erase(uploaded_.begin(), std::next(found));
+}
+
+absl::StatusOr<pb::KeyedStateHandle> upload_database(const std::string& folder,
+                                                     const SnapshotTarget& target,
+                                                     pb::KeyedStateHandle description,
+                                                     const SharedFiles& shared_files) {
+  description.set_format(pb::KeyedStateHandle::ROCKSDB);
+  std::error_code error;
+  std::vector<std::string> names;
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    names.push_back(at->path().filename().string());
+  }
+  if (error) return storage::errno_status(error.value(), "list", folder);
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    const bool shared = name.ends_with(kTableFile);
+    if (!shared && !name.starts_with(kManifest)) continue;  // made anew by download_database
+    if (std::optional<SharedFiles::File> known = shared_files.find(name); shared && known) {
+      *description.add_files() = *std::move(known);
+      continue;
+    }
+    WEIR_ASSIGN_OR_RETURN(const std::string bytes,
+                          storage::read_whole_file(absl::StrCat(folder, "/", name)));
+    WEIR_RETURN_IF_ERROR(WEIR_FAULT_POINT_STATUS("keyed_state.before_upload"));
+    SharedFiles::File& file = *description.add_files();
+    file.set_path(absl::StrCat(shared ? target.shared_folder : target.folder, "/", target.name, "-",
+                               target.checkpoint_id, "-", name));
+    file.set_size_bytes(bytes.size());
+    file.set_shared(shared);
+    file.set_local_name(name);
+    WEIR_RETURN_IF_ERROR(target.storage->write_atomically(file.path(), bytes));
+  }
+  return description;
+}
+
+absl::Status download_database(const RestoreSource& source, const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return storage::errno_status(error.value(), "make folder", folder);
+  std::string manifest;
+  for (const SharedFiles::File& file : source.handle->files()) {
+    if (!is_plain_name(file.local_name())) {
+      return absl::DataLossError(
+          absl::StrCat("the checkpoint's file ", source.storage->url_of(file.path()),
+                       " has a name that no database file has: '", file.local_name(), "'"));
+    }
+    WEIR_ASSIGN_OR_RETURN(const std::string bytes, source.storage->read(file.path()));
+    if (bytes.size() != file.size_bytes()) {
+      return absl::DataLossError(
+          absl::StrCat("checkpoint file ", source.storage->url_of(file.path()), " has ",
+                       bytes.size(), " bytes instead of ", file.size_bytes()));
+    }
+    WEIR_RETURN_IF_ERROR(write_local_file(absl::StrCat(folder, "/", file.local_name()), bytes));
+    if (file.local_name().starts_with(kManifest)) manifest = file.local_name();
+  }
+  if (manifest.empty()) {
+    return absl::DataLossError("the checkpoint's keyed state has no manifest of its database");
+  }
+  return write_local_file(absl::StrCat(folder, "/CURRENT"), manifest + "\n");
+}
+
+}  // namespace weir
