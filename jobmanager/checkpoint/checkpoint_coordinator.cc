@@ -43,10 +43,12 @@ CheckpointDecisions CheckpointCoordinator::stop(const std::string& cause) {
   CheckpointDecisions decisions;
   running_ = false;
   next_periodic_.reset();
-  for (const auto& [id, pending] : pending_) {
-    decisions.push_back(AbortDecision{id, pending.kind, cause});
+  for (auto& [id, pending] : pending_) {
+    decisions.push_back(AbortDecision{id, pending.kind, cause, std::move(pending.operators)});
   }
-  for (const auto& [id, ready] : ready_) decisions.push_back(AbortDecision{id, ready.kind, cause});
+  for (auto& [id, ready] : ready_) {
+    decisions.push_back(AbortDecision{id, ready.kind, cause, std::move(ready.operators)});
+  }
   for (const Waiting& waiting : waiting_) {
     decisions.push_back(AbortDecision{waiting.checkpoint, waiting.kind, cause});
   }
@@ -192,9 +194,10 @@ CheckpointDecisions CheckpointCoordinator::on_publication(CheckpointId checkpoin
 void CheckpointCoordinator::drop_subsumed(CheckpointId by, CheckpointDecisions& decisions) {
   const std::string cause = absl::StrCat("checkpoint ", by.value(), " completed before it");
   const auto drop_from = [&](auto& checkpoints) {
-    std::erase_if(checkpoints, [&](const auto& item) {
+    std::erase_if(checkpoints, [&](auto& item) {
       if (item.first >= by || item.second.kind != CheckpointKind::kCheckpoint) return false;
-      decisions.push_back(AbortDecision{item.first, item.second.kind, cause});
+      decisions.push_back(
+          AbortDecision{item.first, item.second.kind, cause, std::move(item.second.operators)});
       return true;
     });
   };
@@ -236,7 +239,7 @@ void CheckpointCoordinator::trigger_waiting(MonotonicTime now, CheckpointDecisio
     pending.deadline = now + options_.timeout;
     pending.tasks_missing = {tasks_.begin(), tasks_.end()};
     pending.coordinators_missing = {coordinators_.begin(), coordinators_.end()};
-    decisions.push_back(TriggerDecision{request.checkpoint, request.kind});
+    decisions.push_back(TriggerDecision{request.checkpoint, request.kind, request.directory});
   }
 }
 
@@ -275,8 +278,11 @@ void CheckpointCoordinator::publish_next(CheckpointDecisions& decisions) {
 
 void CheckpointCoordinator::fail(CheckpointId checkpoint, CheckpointKind kind,
                                  const std::string& cause, CheckpointDecisions& decisions) {
-  pending_.erase(checkpoint);
-  decisions.push_back(AbortDecision{checkpoint, kind, cause});
+  AbortDecision aborted{checkpoint, kind, cause};
+  if (auto pending = pending_.extract(checkpoint)) {
+    aborted.operators = std::move(pending.mapped().operators);
+  }
+  decisions.push_back(std::move(aborted));
   if (kind == CheckpointKind::kSavepoint) return;
   const std::string named = absl::StrCat("checkpoint ", checkpoint.value(), ": ", cause);
   if (kind == CheckpointKind::kStopSavepoint) {

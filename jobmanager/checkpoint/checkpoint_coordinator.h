@@ -51,6 +51,7 @@ constexpr bool is_last(CheckpointKind kind) {
 struct TriggerDecision {
   CheckpointId checkpoint;
   CheckpointKind kind;
+  std::string directory;  // of a savepoint; "": the configured one
 };
 // All have acknowledged: write it down and answer with on_publication().
 struct PublishDecision {
@@ -69,6 +70,7 @@ struct AbortDecision {
   CheckpointId checkpoint;
   CheckpointKind kind;
   std::string cause;
+  std::vector<pb::OperatorState> operators{};  // what was acknowledged, and is to be deleted
 };
 // A checkpoint of any kind came to its good end.
 struct CompletedDecision {

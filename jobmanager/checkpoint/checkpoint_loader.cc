@@ -95,7 +95,8 @@ absl::Status check_restorable(const pb::CheckpointManifest& manifest, const pb::
   std::set<std::string> missing;
   for (const pb::OperatorState& state : manifest.operators()) {
     const bool empty = state.splits().empty() && state.committables().empty() &&
-                       state.writer_state().empty() && !state.has_state();
+                       state.writer_state().empty() && !state.has_state() &&
+                       state.keyed().empty() && state.lists().empty();
     if (!empty) missing.insert(state.uid());
   }
   for (const pb::CoordinatorState& state : manifest.coordinators()) missing.insert(state.uid());

@@ -1,7 +1,6 @@
 #include "jobmanager/checkpoint/checkpoint_publisher.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -9,30 +8,24 @@
 #include "common/status.h"
 #include "common/storage/checkpoint_storage.h"
 #include "jobmanager/checkpoint/ledger_file.h"
+#include "jobmanager/checkpoint/state_files.h"
 
 namespace weir {
 
 namespace {
 
-absl::Status delete_folder(const std::string& address) {
-  const std::filesystem::path path(address);
-  WEIR_ASSIGN_OR_RETURN(auto storage,
-                        storage::open_checkpoint_storage(path.parent_path().string()));
-  return storage->delete_folder(path.filename().string());
-}
-
-std::string root_of(const CheckpointToPublish& checkpoint) {
-  return is_savepoint(checkpoint.kind) ? checkpoint.savepoint_folder : checkpoint.checkpoint_folder;
-}
-
-std::string folder_of(const CheckpointToPublish& checkpoint) {
-  return is_savepoint(checkpoint.kind) ? checkpoint.savepoint_name
-                                       : absl::StrCat(checkpoint.manifest.job_id(), "/chk-",
-                                                      checkpoint.manifest.checkpoint_id());
-}
-
 bool is_checkpoint(const std::string& name) {
   return absl::StartsWith(name, "chk-");
+}
+
+uint64_t state_bytes(const pb::CheckpointManifest& manifest) {
+  uint64_t bytes = 0;
+  for (const pb::OperatorState& state : manifest.operators()) {
+    for (const pb::KeyedStateHandle& handle : state.keyed()) {
+      for (const pb::KeyedStateHandle::File& file : handle.files()) bytes += file.size_bytes();
+    }
+  }
+  return bytes;
 }
 
 absl::Status write_savepoint_ledger(const pb::TransactionLedger& ledger,
@@ -56,8 +49,8 @@ absl::Status write_checkpoint(const CheckpointToPublish& checkpoint, pb::JobReco
     return absl::FailedPreconditionError("the job is being ended");
   }
   const bool savepoint = is_savepoint(checkpoint.kind);
-  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(root_of(checkpoint)));
-  const std::string folder = folder_of(checkpoint);
+  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(checkpoint.root));
+  const std::string& folder = checkpoint.folder;
   const std::string bytes = manifest.SerializeAsString();
   WEIR_RETURN_IF_ERROR(WEIR_FAULT_POINT_STATUS("job.manifest_write"));
   WEIR_RETURN_IF_ERROR(storage->write_atomically(absl::StrCat(folder, "/_metadata"), bytes));
@@ -73,7 +66,7 @@ absl::Status write_checkpoint(const CheckpointToPublish& checkpoint, pb::JobReco
   pointer.set_path(storage->url_of(folder));
   pointer.set_savepoint(savepoint);
   pointer.set_completed_time_ms(checkpoint.now_ms);
-  pointer.set_size_bytes(bytes.size());
+  pointer.set_size_bytes(bytes.size() + state_bytes(manifest));
   if (savepoint) *record.add_savepoints() = pointer;
   if (is_recovery_point(checkpoint.kind)) {
     *record.add_checkpoints() = pointer;
@@ -83,11 +76,6 @@ absl::Status write_checkpoint(const CheckpointToPublish& checkpoint, pb::JobReco
   if (is_last(checkpoint.kind)) record.set_intent(pb::JobRecord::FINISH);
   WEIR_FAULT_POINT("job.before_pointer");
   return absl::OkStatus();
-}
-
-absl::Status discard_checkpoint(const CheckpointToPublish& checkpoint) {
-  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(root_of(checkpoint)));
-  return storage->delete_folder(folder_of(checkpoint));
 }
 
 absl::Status write_ledger(const pb::TransactionLedger& ledger,
@@ -105,22 +93,16 @@ absl::Status write_ledgers(const pb::TransactionLedger& ledger,
   return first_error;
 }
 
-absl::Status delete_subsumed(const pb::JobRecord& before, const pb::JobRecord& after) {
-  absl::Status first_error;
-  for (const pb::CheckpointPointer& old : before.checkpoints()) {
-    const bool kept =
-        std::any_of(after.checkpoints().begin(), after.checkpoints().end(),
-                    [&](const auto& pointer) { return pointer.path() == old.path(); });
-    if (!kept && !old.savepoint()) first_error.Update(delete_folder(old.path()));
-  }
-  return first_error;
-}
-
 absl::Status clean_up(const pb::JobRecord& ended, const std::string& checkpoint_folder,
                       bool keep_checkpoints) {
   pb::JobRecord kept;
   if (keep_checkpoints) kept = ended;
-  absl::Status first_error = delete_subsumed(ended, kept);
+  absl::Status first_error;
+  for (const pb::CheckpointPointer& pointer : ended.checkpoints()) {
+    if (!keep_checkpoints && !pointer.savepoint())
+      first_error.Update(delete_folder(pointer.path()));
+  }
+  first_error.Update(delete_shared_state(ended.job_id(), checkpoint_folder, kept));
   WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(checkpoint_folder));
   WEIR_ASSIGN_OR_RETURN(const auto names, storage->list(ended.job_id()));
   for (const std::string& name : names) {

@@ -18,8 +18,8 @@ struct CheckpointToPublish {
   CheckpointKind kind = CheckpointKind::kCheckpoint;
   pb::TransactionLedger ledger;   // with this checkpoint's entries
   std::string checkpoint_folder;  // root of all jobs' checkpoints
-  std::string savepoint_name;     // "savepoint-3f2a91-0123456789ab"
-  std::string savepoint_folder;
+  std::string root;               // the same, or that of the savepoint
+  std::string folder;             // in it: "<job id>/chk-5" or "savepoint-3f2a91-0123456789ab"
   int32_t retained = 1;
   int64_t now_ms = 0;
   int64_t prepared_ms = 0;  // what the ledger doesn't know yet was prepared since
@@ -29,9 +29,6 @@ struct CheckpointToPublish {
 // attempt. FailedPrecondition: the job is being ended, from the recovery point that it has.
 absl::Status write_checkpoint(const CheckpointToPublish& checkpoint, pb::JobRecord& record);
 
-// Removes the files of one that wasn't published.
-absl::Status discard_checkpoint(const CheckpointToPublish& checkpoint);
-
 absl::Status write_ledger(const pb::TransactionLedger& ledger,
                           const std::string& checkpoint_folder);
 
@@ -40,9 +37,6 @@ absl::Status write_ledger(const pb::TransactionLedger& ledger,
 // over.
 absl::Status write_ledgers(const pb::TransactionLedger& ledger,
                            const std::string& checkpoint_folder, const pb::JobRecord& record);
-
-// Deletes what `before` retained and `after` doesn't, savepoints excepted.
-absl::Status delete_subsumed(const pb::JobRecord& before, const pb::JobRecord& after);
 
 // After the job's end: deletes its checkpoints, unless they are to be kept, and what publications
 // that never happened have left in its folder. The ledger stays.

@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/fault_point.h"
+#include "common/status.h"
+#include "common/storage/checkpoint_storage.h"
 #include "jobmanager/checkpoint/checkpoint_publisher.h"
 #include "jobmanager/job/job_controller.h"
 
@@ -14,6 +16,17 @@ namespace weir {
 namespace {
 
 constexpr size_t kHistorySize = 10;
+
+std::string savepoint_name(const std::string& job_id) {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return absl::StrCat("savepoint-", job_id.substr(0, 6), "-",
+                      absl::StrFormat("%012x", random() & 0xffffffffffff));
+}
+
+void warn(const std::string& job_id, const absl::Status& status) {
+  if (status.ok()) return;
+  WEIR_LOG_WARN(LogContext{}, "job {}: {}", job_id, std::string(status.message()));
+}
 
 template <typename... Functions>
 struct Overloaded : Functions... {
@@ -100,6 +113,9 @@ void JobController::trigger(const TriggerDecision& decision) {
   trigger->set_savepoint(is_savepoint(decision.kind));
   trigger->set_stop_sources(decision.kind == CheckpointKind::kStopSavepoint);
   trigger->set_trigger_time_ms(entry.status.trigger_time_ms());
+  const CheckpointPlace& place = places_[decision.checkpoint] = place_for(decision);
+  trigger->set_folder(place.address);
+  trigger->set_shared_folder(state_files_->shared_folder());
   for (const std::string& taskmanager : taskmanagers_with_sources()) send(taskmanager, message);
 }
 
@@ -127,9 +143,9 @@ CheckpointToPublish JobController::describe(PublishDecision decision) {
   }
   for (const pb::JobGraph::Node& node : record_.graph().nodes()) {
     (*manifest.mutable_parallelism())[node.uid()] = node.parallelism();
-    if (node.keyed()) manifest.set_max_parallelism(record_.max_parallelism());
   }
   for (pb::OperatorState& state : decision.operators) {
+    if (state.keyed_size() > 0) manifest.set_max_parallelism(record_.max_parallelism());
     *manifest.add_operators() = std::move(state);
   }
   for (pb::CoordinatorState& state : decision.coordinators) {
@@ -141,34 +157,36 @@ CheckpointToPublish JobController::describe(PublishDecision decision) {
   checkpoint.ledger = ledger.to_proto(environment_.leader_epoch);
   checkpoint.kind = decision.kind;
   checkpoint.checkpoint_folder = options_.checkpoint_folder;
-  checkpoint.savepoint_folder =
-      decision.directory.empty() ? options_.savepoint_folder : decision.directory;
-  checkpoint.savepoint_name = savepoint_name();
+  CheckpointPlace place = std::move(places_.extract(decision.checkpoint).mapped());
+  checkpoint.root = std::move(place.root);
+  checkpoint.folder = std::move(place.folder);
   checkpoint.retained = options_.retained_checkpoints;
   checkpoint.now_ms = wall_ms();
   return checkpoint;
 }
 
 void JobController::publish(PublishDecision decision) {
+  const std::string address = places_[decision.checkpoint].address;
   auto checkpoint = std::make_shared<const CheckpointToPublish>(describe(std::move(decision)));
   // Both run on the writer's thread, one after the other.
   auto before = std::make_shared<pb::JobRecord>();
-  auto prepare = [checkpoint, before](pb::JobRecord& record) {
+  auto prepare = [checkpoint, before, files = state_files_](pb::JobRecord& record) {
     *before = record;
+    WEIR_RETURN_IF_ERROR(files->check(checkpoint->manifest));
     return write_checkpoint(*checkpoint, record);
   };
-  auto done = [this, checkpoint, before](JobRecordWriter::Result result) {
+  auto done = [this, checkpoint, before, address,
+               files = state_files_](JobRecordWriter::Result result) {
     WEIR_FAULT_POINT("job.pointer_written");
     environment_.mailbox.post([this, checkpoint, result]() mutable {
       record_ = result.record;
       published(*checkpoint, std::move(result));
     });
-    const absl::Status deleted = result.status.ok() ? delete_subsumed(*before, result.record)
-                                                    : discard_checkpoint(*checkpoint);
-    if (!deleted.ok()) {
-      WEIR_LOG_WARN(LogContext{}, "job {}: {}", checkpoint->manifest.job_id(),
-                    std::string(deleted.message()));
+    if (!result.status.ok()) {
+      return warn(checkpoint->manifest.job_id(), files->discard(address, checkpoint->manifest));
     }
+    if (is_recovery_point(checkpoint->kind)) files->retain(address, checkpoint->manifest);
+    warn(checkpoint->manifest.job_id(), files->delete_subsumed(*before, result.record));
   };
   if (is_recovery_point(checkpoint->kind)) {
     environment_.writer.publish(std::move(prepare), std::move(done));
@@ -253,6 +271,7 @@ void JobController::checkpoint_aborted(const AbortDecision& decision) {
   if (auto reply = checkpoint_replies_.extract(decision.checkpoint)) {
     reply.mapped()(absl::AbortedError(absl::StrCat("the checkpoint failed: ", decision.cause)));
   }
+  discard(decision);
   pb::ToTaskManager message;
   pb::NotifyCheckpointAborted* aborted = message.mutable_notify_checkpoint_aborted();
   aborted->set_job_id(job_id_);
@@ -316,10 +335,30 @@ JobController::CheckpointHistoryEntry* JobController::history_of(CheckpointId ch
   return nullptr;
 }
 
-std::string JobController::savepoint_name() {
-  thread_local std::mt19937_64 random{std::random_device{}()};
-  return absl::StrCat("savepoint-", job_id_.substr(0, 6), "-",
-                      absl::StrFormat("%012x", random() & 0xffffffffffff));
+JobController::CheckpointPlace JobController::place_for(const TriggerDecision& decision) const {
+  CheckpointPlace place;
+  if (is_savepoint(decision.kind)) {
+    place.root = decision.directory.empty() ? options_.savepoint_folder : decision.directory;
+    place.folder = savepoint_name(job_id_);
+  } else {
+    place.root = options_.checkpoint_folder;
+    place.folder = absl::StrCat(job_id_, "/chk-", decision.checkpoint.value());
+  }
+  // One that can't be opened is refused when the checkpoint is published.
+  const auto storage = storage::open_checkpoint_storage(place.root);
+  if (storage.ok()) place.address = (*storage)->url_of(place.folder);
+  return place;
+}
+
+void JobController::discard(const AbortDecision& decision) {
+  const auto place = places_.extract(decision.checkpoint);
+  if (place.empty() || place.mapped().address.empty()) return;
+  auto manifest = std::make_shared<pb::CheckpointManifest>();
+  manifest->mutable_operators()->Assign(decision.operators.begin(), decision.operators.end());
+  environment_.writer.run(
+      [job_id = job_id_, address = place.mapped().address, manifest, files = state_files_] {
+        warn(job_id, files->discard(address, *manifest));
+      });
 }
 
 }  // namespace weir

@@ -75,7 +75,8 @@ JobController::JobController(const JobEnvironment& environment, pb::JobRecord re
       ledger_(std::move(ledger)),
       machine_(plan_, history_of_record(record_), *strategy_),
       checkpoints_(options_.checkpoints, CheckpointId(record_.next_checkpoint_id()),
-                   CheckpointId(record_.next_checkpoint_id())) {
+                   CheckpointId(record_.next_checkpoint_id())),
+      state_files_(std::make_shared<StateFiles>(options_.checkpoint_folder, job_id_)) {
   attempt_.job_id = job_id_;
   attempt_.max_parallelism = record_.max_parallelism();
 }
@@ -186,7 +187,7 @@ void JobController::begin_attempt_durably(const PersistAttempt& decision) {
   };
   auto loaded = std::make_shared<Loaded>();
   environment_.writer.update(
-      [loaded, decision, resources = resources_,
+      [loaded, decision, files = state_files_, resources = resources_,
        ledger_max = ledger_.generation_max()](pb::JobRecord& record) {
         uint64_t above = std::max({decision.generation_above, record.generation(),
                                    static_cast<uint64_t>(ledger_max.value())});
@@ -196,6 +197,7 @@ void JobController::begin_attempt_durably(const PersistAttempt& decision) {
           loaded->manifest = std::move(checkpoint->manifest);
           above = std::max(above, loaded->manifest->generation());
         }
+        files->take_stock(record);
         record.set_attempt(decision.attempt.value());
         record.set_generation(above + 1);
         record.mutable_exclusive_resources()->Assign(resources.begin(), resources.end());
@@ -208,6 +210,11 @@ void JobController::begin_attempt_durably(const PersistAttempt& decision) {
           return fail_attempt(loaded->status.ok() ? "metadata store" : "restore",
                               std::string(result.status.message()), !loaded->status.ok());
         }
+        environment_.writer.run([job_id = job_id_, files = state_files_] {
+          if (const absl::Status deleted = files->delete_leftovers(); !deleted.ok()) {
+            WEIR_LOG_WARN(LogContext{}, "job {}: {}", job_id, std::string(deleted.message()));
+          }
+        });
         attempt_.restored = std::move(loaded->manifest);
         attempt_.generation = Generation(record_.generation());
         // The ledger that was found may be older than the checkpoint.

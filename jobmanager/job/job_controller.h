@@ -16,6 +16,7 @@
 #include "common/mailbox.h"
 #include "jobmanager/checkpoint/checkpoint_coordinator.h"
 #include "jobmanager/checkpoint/checkpoint_publisher.h"
+#include "jobmanager/checkpoint/state_files.h"
 #include "jobmanager/checkpoint/transaction_age.h"
 #include "jobmanager/checkpoint/transaction_ledger.h"
 #include "jobmanager/job/job_messages.h"
@@ -88,6 +89,13 @@ class JobController {
     MonotonicTime triggered;
   };
 
+  // Where a checkpoint's own files go.
+  struct CheckpointPlace {
+    std::string root;
+    std::string folder;   // in the root
+    std::string address;  // of the folder
+  };
+
   // --- the attempt: job_controller.cc ---
   void execute(const AttemptDecisions& decisions);
   void execute(const AttemptDecision& decision);
@@ -128,7 +136,8 @@ class JobController {
   void schedule_checkpoint_timer();
   std::vector<CheckpointId> retained() const;
   CheckpointHistoryEntry* history_of(CheckpointId checkpoint);
-  std::string savepoint_name();
+  CheckpointPlace place_for(const TriggerDecision& decision) const;
+  void discard(const AbortDecision& decision);
 
   // --- transactions: job_transactions.cc ---
   void on_commit(const pb::CommitReported& report);
@@ -178,6 +187,9 @@ class JobController {
   // Since then barriers have prepared transactions that no recovery point carries yet.
   std::optional<int64_t> unpublished_since_ms_;
   std::string age_warning_;
+  std::map<CheckpointId, CheckpointPlace> places_;  // of those that aren't being published yet
+  // Used on the writer's thread only.
+  const std::shared_ptr<StateFiles> state_files_;
   std::deque<CheckpointHistoryEntry> history_;
   pb::CheckpointCounts counts_;
   std::optional<CheckpointId> final_checkpoint_;

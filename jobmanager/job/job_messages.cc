@@ -1,6 +1,7 @@
 #include "jobmanager/job/job_messages.h"
 
 #include "absl/strings/str_cat.h"
+#include "jobmanager/checkpoint/redistribute_state.h"
 #include "weir/key_group.h"
 
 namespace weir {
@@ -79,12 +80,10 @@ pb::DeployTask deploy_task(const AttemptDescription& attempt, const JobPlan& pla
   }
   for (int32_t edge : vertex.outputs) describe_output(plan, edge, *deploy.add_outputs());
   if (!attempt.restored) return deploy;
-  for (const pb::OperatorState& state : attempt.restored->operators()) {
-    if (state.subtask() != task.subtask || plan.vertex_of(state.uid()) != task.vertex) continue;
-    pb::OperatorState* restored = deploy.add_restored();
-    *restored = state;
-    restored->clear_splits();
-    restored->clear_committables();
+  for (const int32_t node : vertex.chain) {
+    auto state = redistribute_state(*attempt.restored, graph.nodes(node).uid(),
+                                    {task.subtask, vertex.parallelism, attempt.max_parallelism});
+    if (state) *deploy.add_restored() = *std::move(state);
   }
   return deploy;
 }

@@ -91,8 +91,8 @@ void JobController::rewind_before(int64_t checkpoint, const std::string& loss) {
       },
       on_mailbox([this, before](JobRecordWriter::Result result) {
         if (!result.status.ok()) return;  // the next attempt finds the loss again
-        environment_.writer.run([before, after = std::move(result.record)] {
-          if (const absl::Status deleted = delete_subsumed(*before, after); !deleted.ok()) {
+        environment_.writer.run([before, after = std::move(result.record), files = state_files_] {
+          if (const absl::Status deleted = files->delete_subsumed(*before, after); !deleted.ok()) {
             WEIR_LOG_WARN(LogContext{}, "job {}: {}", after.job_id(),
                           std::string(deleted.message()));
           }

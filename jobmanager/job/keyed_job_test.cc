@@ -131,7 +131,7 @@ TEST_F(KeyedJobTest, ACheckpointWaitsForTheTasksBehindTheSources) {
   advance(seconds(1));
   for (const pb::DeployTask& task : a.tasks) {
     EXPECT_EQ(details(*job).checkpoint_counts().completed(), 0);
-    acknowledge(a, task, 1);
+    acknowledge(a, task, last_trigger(a));
     run();
   }
   pb::FromTaskManager ack;
@@ -214,6 +214,47 @@ TEST_F(KeyedJobTest, ARestoreKeepsTheKeyGroupsAndRefusesOthersPlainly) {
   EXPECT_EQ(state(*wider), "RUNNING");
   EXPECT_EQ(deployed().at({1, 3}).first_key_group(), 6);
   EXPECT_EQ(deployed().at({1, 3}).last_key_group(), 7);
+}
+
+TEST_F(KeyedJobTest, ARestoreAtAnotherParallelismGivesEveryTaskTheStateOfItsKeyGroups) {
+  add_taskmanager("a", 4);
+  const auto savepoint = stop(*submit(keyed_graph(3)));
+  ASSERT_THAT(savepoint, IsOk());
+  // Before: 0 to 42, 43 to 85, 86 to 127; behind the rescale: 0 to 63, 64 to 127.
+  const auto job = submit(keyed_graph(2), *savepoint);
+  ASSERT_THAT(job, IsOk());
+  EXPECT_EQ(state(*job), "RUNNING");
+  const auto restored = [&](int32_t subtask) {
+    std::vector<int32_t> first_key_groups;
+    const pb::DeployTask task = deployed().at({1, subtask});
+    for (const pb::OperatorState& state : task.restored()) {
+      for (const auto& handle : state.keyed()) {
+        EXPECT_EQ(state.uid(), "count");
+        EXPECT_THAT(handle.files(0).path(), HasSubstr(*savepoint));
+        first_key_groups.push_back(handle.first_key_group());
+      }
+    }
+    return first_key_groups;
+  };
+  EXPECT_THAT(restored(0), ElementsAre(0, 43));
+  EXPECT_THAT(restored(1), ElementsAre(43, 86));
+  // Operator lists are dealt out.
+  const auto lists = deployed().at({1, 1}).restored(0).lists();
+  ASSERT_EQ(lists.size(), 1);
+  EXPECT_THAT(lists[0].items(), ElementsAre("by 1", "by 2"));
+}
+
+TEST_F(KeyedJobTest, KeyedStateThatNoOperatorTakesIsRefusedUnlessItMayBeDropped) {
+  add_taskmanager("a", 4);
+  const auto savepoint = stop(*submit(keyed_graph(3)));
+  pb::JobGraph renamed = keyed_graph(3);
+  renamed.mutable_nodes(1)->set_uid("other");
+  EXPECT_THAT(submit(renamed, *savepoint).status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("uid count")));
+  renamed.set_allow_non_restored_state(true);
+  const auto job = submit(renamed, *savepoint);
+  ASSERT_THAT(job, IsOk());
+  EXPECT_EQ(state(*job), "RUNNING");
 }
 
 }  // namespace

@@ -1,9 +1,53 @@
 #include "jobmanager/job/scripted_cluster.h"
 
+#include <fstream>
+
 namespace weir {
 
+namespace {
+
+// Of "file:///folder", made if it isn't there.
+std::filesystem::path local_folder(const std::string& address) {
+  const std::filesystem::path path = address.substr(std::string("file://").size());
+  std::filesystem::create_directories(path);
+  return path;
+}
+
+void add_file(pb::KeyedStateHandle& handle, const std::string& folder, const std::string& name,
+              bool shared) {
+  pb::KeyedStateHandle::File* file = handle.add_files();
+  file->set_path(folder + "/" + name);
+  file->set_size_bytes(1000);
+  file->set_shared(shared);
+}
+
+// Each checkpoint writes a shared file and names that of the checkpoint before it, too; and one of
+// its own. A savepoint has all in its folder.
+void add_keyed_state(const pb::DeployTask& task, const pb::TriggerCheckpoint& trigger,
+                     pb::OperatorState& state) {
+  pb::KeyedStateHandle* handle = state.add_keyed();
+  handle->set_max_parallelism(task.max_parallelism());
+  handle->set_first_key_group(task.first_key_group());
+  handle->set_last_key_group(task.last_key_group());
+  const auto name = [&](int64_t checkpoint) {
+    return std::to_string(checkpoint) + "-" + std::to_string(task.task().subtask());
+  };
+  std::ofstream(local_folder(trigger.folder()) / name(trigger.checkpoint_id())) << "own";
+  add_file(*handle, trigger.folder(), name(trigger.checkpoint_id()), false);
+  if (trigger.savepoint()) return;
+  const std::filesystem::path shared = local_folder(trigger.shared_folder());
+  std::ofstream(shared / name(trigger.checkpoint_id())) << "shared";
+  for (const int64_t checkpoint : {trigger.checkpoint_id() - 1, trigger.checkpoint_id()}) {
+    if (!std::filesystem::exists(shared / name(checkpoint))) continue;
+    add_file(*handle, trigger.shared_folder(), name(checkpoint), true);
+  }
+}
+
+}  // namespace
+
 void ScriptedCluster::acknowledge(TaskManager& taskmanager, const pb::DeployTask& task,
-                                  int64_t checkpoint) {
+                                  const pb::TriggerCheckpoint& trigger) {
+  const int64_t checkpoint = trigger.checkpoint_id();
   pb::FromTaskManager message;
   auto* ack = message.mutable_acknowledge_checkpoint();
   *ack->mutable_task() = task.task();
@@ -27,15 +71,16 @@ void ScriptedCluster::acknowledge(TaskManager& taskmanager, const pb::DeployTask
       list->set_name("seen");
       list->add_items("by " + std::to_string(subtask));
     }
+    if (node.keyed()) add_keyed_state(task, trigger, *state);
   }
   send(taskmanager, message);
 }
 
-void ScriptedCluster::pass_barrier(int64_t checkpoint) {
+void ScriptedCluster::pass_barrier(const pb::TriggerCheckpoint& trigger) {
   for (const auto& taskmanager : taskmanagers_) {
     if (!taskmanager->acknowledges) continue;
     for (const pb::DeployTask& task : taskmanager->tasks) {
-      if (!task.input_gates().empty()) acknowledge(*taskmanager, task, checkpoint);
+      if (!task.input_gates().empty()) acknowledge(*taskmanager, task, trigger);
     }
   }
 }
@@ -94,7 +139,7 @@ void ScriptedCluster::answer(TaskManager& taskmanager, const pb::ToTaskManager& 
   } else if (message.has_trigger_checkpoint() && taskmanager.acknowledges) {
     const pb::TriggerCheckpoint& trigger = message.trigger_checkpoint();
     for (const pb::DeployTask& task : taskmanager.tasks) {
-      if (task.input_gates().empty()) acknowledge(taskmanager, task, trigger.checkpoint_id());
+      if (task.input_gates().empty()) acknowledge(taskmanager, task, trigger);
     }
     if (!taskmanager.tasks.empty() && taskmanager.tasks[0].task().subtask() == 0) {
       pb::FromTaskManager ack;
@@ -105,7 +150,7 @@ void ScriptedCluster::answer(TaskManager& taskmanager, const pb::ToTaskManager& 
       acknowledge->set_checkpoint_id(trigger.checkpoint_id());
       acknowledge->set_state("offsets at " + std::to_string(trigger.checkpoint_id()));
       send(taskmanager, ack);
-      pass_barrier(trigger.checkpoint_id());
+      pass_barrier(trigger);
     }
   } else if (message.has_notify_checkpoint_complete() && taskmanager.commits) {
     for (const pb::Committable& committable : std::exchange(taskmanager.prepared, {})) {

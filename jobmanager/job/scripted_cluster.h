@@ -149,9 +149,10 @@ class ScriptedCluster : public testing::Test {
   }
 
   void answer(TaskManager& taskmanager, const pb::ToTaskManager& message);
-  void acknowledge(TaskManager& taskmanager, const pb::DeployTask& task, int64_t checkpoint);
+  void acknowledge(TaskManager& taskmanager, const pb::DeployTask& task,
+                   const pb::TriggerCheckpoint& trigger);
   // To the tasks that read others.
-  void pass_barrier(int64_t checkpoint);
+  void pass_barrier(const pb::TriggerCheckpoint& trigger);
   void task_state(TaskManager& taskmanager, const pb::TaskId& task,
                   pb::TaskStateChanged::State state, const std::string& cause = "",
                   bool fatal = false) {
@@ -231,6 +232,11 @@ class ScriptedCluster : public testing::Test {
   static int count(const TaskManager& taskmanager, Predicate predicate) {
     return static_cast<int>(
         std::count_if(taskmanager.seen.begin(), taskmanager.seen.end(), predicate));
+  }
+  static const pb::TriggerCheckpoint& last_trigger(const TaskManager& taskmanager) {
+    const auto it = std::find_if(taskmanager.seen.rbegin(), taskmanager.seen.rend(),
+                                 [](const auto& m) { return m.has_trigger_checkpoint(); });
+    return it->trigger_checkpoint();
   }
   static int notifications(const TaskManager& taskmanager) {
     return count(taskmanager, [](const auto& m) { return m.has_notify_checkpoint_complete(); });
