@@ -61,7 +61,7 @@ struct EntryHeader {
 //   Entry* entry = table.find(key, hash);
 //   if (!entry) entry = &table.insert(key, hash);
 //   table.touch(*entry);            // before every change
-//   entry->content = …; entry->flags |= EntryHeader::kPresent;
+//   entry->content = …; table.set_present(*entry);
 //
 // Pointers to entries are valid until release(), remove() or evict() takes the entry.
 template <typename Key, typename Content, typename Owner>
@@ -96,6 +96,8 @@ class EntryTable {
 
   std::int64_t name_space() const { return namespace_; }
   std::size_t used() const { return used_; }
+  // Whether no key has anything here, in the backend neither.
+  bool is_empty() const { return complete_ && present_ == 0; }
   // Whatever isn't in this table doesn't exist. False once entries may be in the backend only.
   bool complete() const { return complete_; }
   void set_complete(bool complete) { complete_ = complete; }
@@ -152,17 +154,23 @@ class EntryTable {
       touch_first(entry);
   }
 
+  void set_present(Entry& entry) {
+    present_ += entry.is(Entry::kPresent) ? 0 : 1;
+    entry.flags |= Entry::kPresent;
+  }
+
   // Deletes the key's entry; what the backend must hear of stays as one that isn't present.
   void remove(Entry& entry) {
     touch(entry);
     if (!entry.is(Entry::kStored)) return release(entry);
     entry.content.clear(clock_);
-    entry.flags &= ~static_cast<std::uint32_t>(Entry::kPresent);
+    set_absent(entry);
   }
 
   // Forgets the entry.
   void release(Entry& entry) {
     erase_bucket(entry);
+    set_absent(entry);
     destroy(entry);
     entry.flags &= Entry::kListed;
     entry.tag = first_free_;
@@ -257,7 +265,7 @@ class EntryTable {
         if (!write) continue;
         owner_.write_back(namespace_, entry);
       }
-      complete_ = false;
+      complete_ = complete_ && !entry.is(Entry::kPresent);  // one that isn't is nowhere
       release(entry);
     }
   }
@@ -293,6 +301,11 @@ class EntryTable {
     Entry& entry = *new (&at(slot)) Entry();
     entry.slot = slot;
     return entry;
+  }
+
+  void set_absent(Entry& entry) {
+    present_ -= entry.is(Entry::kPresent) ? 1 : 0;
+    entry.flags &= ~static_cast<std::uint32_t>(Entry::kPresent);
   }
 
   void destroy(Entry& entry) {
@@ -369,6 +382,7 @@ class EntryTable {
   std::uint32_t slots_ = 0;  // ever taken
   std::uint32_t first_free_ = kNoSlot;
   std::size_t used_ = 0;
+  std::size_t present_ = 0;
   std::uint32_t hand_ = 0;  // of evict()
 
   std::vector<std::uint32_t> changes_;   // slots written in this epoch, and in an abandoned one

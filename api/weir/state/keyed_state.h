@@ -107,7 +107,7 @@ class NamespacedState {
     table_->erase();
   }
 
-  // Of all keys. A namespace whose last key was cleared may still be told.
+  // Of all keys. After a restore from a backend, one whose last key is gone may be told too.
   std::optional<std::int64_t> first_namespace() const { return table_->first_namespace(); }
   std::optional<std::int64_t> namespace_after(std::int64_t name_space) const {
     return table_->namespace_after(name_space);

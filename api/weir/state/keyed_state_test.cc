@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -306,6 +307,12 @@ class Drill {
     windows_.drop(window);
     std::erase_if(model_.windows, [&](const auto& entry) { return entry.first.first == window; });
     ASSERT_EQ(windows_.value(window), nullptr);
+    std::set<std::int64_t> told;
+    for (auto next = windows_.first_namespace(); next; next = windows_.namespace_after(*next)) {
+      told.insert(*next);
+    }
+    ASSERT_FALSE(told.contains(window));
+    for (const auto& [where, sum] : model_.windows) ASSERT_TRUE(told.contains(where.first));
   }
 
   void begin_cut() {

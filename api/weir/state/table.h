@@ -121,13 +121,10 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
   }
 
   std::optional<std::int64_t> first_namespace() const {
-    if (namespaces_.empty()) return std::nullopt;
-    return namespaces_.begin()->first;
+    return first_with_keys(namespaces_.begin());
   }
   std::optional<std::int64_t> namespace_after(std::int64_t name_space) const {
-    const auto next = namespaces_.upper_bound(name_space);
-    if (next == namespaces_.end()) return std::nullopt;
-    return next->first;
+    return first_with_keys(namespaces_.upper_bound(name_space));
   }
 
   // f(key, content) for each key of the namespace, in no order. f must not change the table.
@@ -219,7 +216,7 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
         throw Error("a key of state '" + this->description_.name + "' comes twice");
     }
     if (entry == nullptr) entry = &entries->insert(decoded, hash);
-    fill(*entry, key, value);
+    fill(*entries, *entry, key, value);
   }
 
   void attach_backend() override {
@@ -260,7 +257,7 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
       this->header_->flags |= EntryHeader::kReferenced;
     }
     touch();
-    this->header_->flags |= EntryHeader::kPresent;
+    entries_->set_present(static_cast<Entry&>(*this->header_));
     this->content_ = &static_cast<Entry*>(this->header_)->content;
   }
   void touch() override {
@@ -278,6 +275,11 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
  private:
   using Namespaces = std::map<std::int64_t, Entries>;
 
+  std::optional<std::int64_t> first_with_keys(typename Namespaces::const_iterator next) const {
+    while (next != namespaces_.end() && next->second.is_empty()) ++next;
+    if (next == namespaces_.end()) return std::nullopt;
+    return next->first;
+  }
   Entries& at_namespace(std::int64_t name_space) {
     return namespaces_.try_emplace(name_space, this->core_.clock, *this, name_space).first->second;
   }
@@ -311,9 +313,10 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
     return key;
   }
 
-  void fill(Entry& entry, std::string_view user_key, std::string_view value) {
+  void fill(Entries& entries, Entry& entry, std::string_view user_key, std::string_view value) {
     StateClock& clock = this->core_.clock;
-    entry.flags |= EntryHeader::kPresent | EntryHeader::kStored;
+    entries.set_present(entry);
+    entry.flags |= EntryHeader::kStored;
     if constexpr (Content::kPerUserKey) {
       using UserKey = typename Content::Cells::key_type;
       entry.content.restore(decode<UserKey>(user_key), decode<typename Content::Value>(value),
@@ -342,14 +345,14 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
     if constexpr (Content::kPerUserKey) {
       this->core_.backend.scan(this->index_, bytes, end_of_prefix(bytes),
                                [&](std::string_view found, std::string_view value) {
-                                 fill(entry, found.substr(bytes.size()), value);
+                                 fill(entries, entry, found.substr(bytes.size()), value);
                                  return true;
                                });
     } else {
       const std::string_view view = bytes;
       this->core_.backend.multi_get(
           this->index_, {&view, 1},
-          [&](std::size_t, std::string_view value) { fill(entry, {}, value); });
+          [&](std::size_t, std::string_view value) { fill(entries, entry, {}, value); });
     }
     return entry;
   }
@@ -371,7 +374,7 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
       wanted.push_back(std::string_view(bytes).substr(start, ends[i] - start));
     }
     this->core_.backend.multi_get(this->index_, wanted, [&](std::size_t i, std::string_view value) {
-      fill(*missing[i], {}, value);
+      fill(entries, *missing[i], {}, value);
     });
     this->forget();
   }
@@ -400,7 +403,7 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
     if (entry != nullptr && entry != loaded) return;  // memory knows better
     if (entry == nullptr) entry = &entries.insert(decoded, hash);
     loaded = entry;
-    fill(*entry, key, value);
+    fill(entries, *entry, key, value);
   }
 
   // The smallest namespace of the group in the backend that is larger than `after`.

@@ -181,7 +181,7 @@ class TimerQueue final : public internal::KeyedTable<K> {
   }
 
   void add(Entry& entry) {
-    entry.flags |= Entry::kPresent;
+    entries_.set_present(entry);
     heap_.push_back({entry.key.time, entry.slot});
     ++size_;
   }
