@@ -79,13 +79,7 @@ void Connections::open(const InputChannel& from, int index, std::shared_ptr<Remo
         if (found != inputs_.end()) {
           return found->second->open(from, index, std::move(gate), std::move(queue));
         }
-        const auto connection = std::make_shared<InputConnection>(
-            io_context_, InputConnection::Options{.address = from.address,
-                                                  .own_address = address_,
-                                                  .on_closed = [this](InputConnection& closed) {
-                                                    inputs_.erase(closed.address());
-                                                  }});
-        inputs_[from.address] = connection;
+        const auto connection = add_input(from.address);
         connection->open(from, index, std::move(gate), std::move(queue));
         connection->connect();
       });
@@ -98,6 +92,24 @@ void Connections::close(std::shared_ptr<RemoteChannels> gate) {
   });
 }
 
+std::shared_ptr<InputConnection> Connections::add_input(const std::string& address) {
+  auto connection = std::make_shared<InputConnection>(
+      io_context_, InputConnection::Options{.address = address,
+                                            .own_address = address_,
+                                            .on_unused =
+                                                [this](InputConnection& unused) {
+                                                  unused_inputs_[&unused] = std::move(
+                                                      inputs_.extract(unused.address()).mapped());
+                                                },
+                                            .on_closed =
+                                                [this](InputConnection& closed) {
+                                                  if (unused_inputs_.erase(&closed) == 0)
+                                                    inputs_.erase(closed.address());
+                                                }});
+  inputs_[address] = connection;
+  return connection;
+}
+
 void Connections::shut_all() {
   shut_ = true;
   boost::system::error_code ignored;
@@ -105,6 +117,7 @@ void Connections::shut_all() {
   accept_again_.cancel();
   const absl::Status status = absl::CancelledError("this TaskManager ends");
   for (const auto& [address, connection] : std::map(inputs_)) connection->shut(status);
+  for (const auto& [unused, connection] : std::map(unused_inputs_)) connection->shut(status);
   for (const auto& [closed, connection] : std::map(outputs_)) connection->shut(status);
 }
 

@@ -48,6 +48,7 @@ class Connections {
 
   void accept();
   void on_accepted(Tcp::socket socket);
+  std::shared_ptr<InputConnection> add_input(const std::string& address);
   void shut_all();
 
   const PartitionRegistry& registry_;
@@ -61,7 +62,8 @@ class Connections {
   boost::asio::steady_timer accept_again_{io_context_};
   // The I/O thread only.
   bool shut_ = false;
-  std::map<std::string, std::shared_ptr<InputConnection>> inputs_;  // by address
+  std::map<std::string, std::shared_ptr<InputConnection>> inputs_;              // by address
+  std::map<InputConnection*, std::shared_ptr<InputConnection>> unused_inputs_;  // about to close
   std::map<OutputConnection*, std::shared_ptr<OutputConnection>> outputs_;
 
   std::thread thread_;

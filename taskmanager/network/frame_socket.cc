@@ -53,13 +53,14 @@ void FrameSocket::close(const absl::Status& status) {
 }
 
 void FrameSocket::refuse(const absl::Status& status) {
-  if (writing_) return close(status);
-  const std::shared_ptr<Handler> handler = std::exchange(handler_, nullptr);
-  batch_.clear();
-  batch_.add(encode_error_frame(kNoChannel, status));
-  boost::asio::async_write(socket_, batch_.bytes(),
-                           [self = shared_from_this()](auto&&...) { self->shut(); });
-  handler->on_closed(status);
+  if (!handler_) return;
+  if (!writing_) {
+    const std::string frame = encode_error_frame(kNoChannel, status);
+    boost::system::error_code ignored;  // what doesn't fit now isn't said
+    socket_.non_blocking(true, ignored);
+    socket_.write_some(boost::asio::buffer(frame), ignored);
+  }
+  close(status);
 }
 
 void FrameSocket::close_after_writes() {

@@ -26,7 +26,7 @@ void InputConnection::connect() {
   resolver_.async_resolve(
       options_.address.substr(0, colon), options_.address.substr(colon + 1),
       [self = shared_from_this()](const boost::system::error_code& error, Endpoints endpoints) {
-        if (self->ended_) return;
+        if (self->closed_) return;
         if (error) return self->shut(absl::UnavailableError(error.message()));
         self->connect_to(endpoints);
       });
@@ -36,7 +36,7 @@ void InputConnection::connect_to(const Endpoints& endpoints) {
   boost::asio::async_connect(
       socket_->socket(), endpoints,
       [self = shared_from_this()](const boost::system::error_code& error, const auto&) {
-        if (self->ended_) return;
+        if (self->closed_) return;
         if (error) return self->shut(absl::UnavailableError(error.message()));
         self->connected_ = true;
         self->socket_->start(self);
@@ -68,7 +68,6 @@ void InputConnection::close(const RemoteChannels& gate) {
 }
 
 void InputConnection::shut(const absl::Status& status) {
-  if (ended_) return;
   if (connected_) return socket_->close(status);
   boost::system::error_code ignored;
   socket_->socket().close(ignored);
@@ -77,23 +76,25 @@ void InputConnection::shut(const absl::Status& status) {
 }
 
 void InputConnection::end_if_unused() {
-  if (ended_ || !channels_.empty()) return;
-  ended_ = true;
-  options_.on_closed(*this);
-  if (connected_) return socket_->close_after_writes();
-  boost::system::error_code ignored;
-  socket_->socket().close(ignored);
-  resolver_.cancel();
+  if (unused_ || closed_ || !channels_.empty()) return;
+  unused_ = true;
+  options_.on_unused(*this);
+  if (connected_) {
+    socket_->close_after_writes();
+  } else {
+    shut(absl::OkStatus());
+  }
 }
 
 void InputConnection::on_closed(const absl::Status& status) {
+  if (std::exchange(closed_, true)) return;
   const absl::Status failure =
       Annotate(status, absl::StrCat("connection to the TaskManager at ", options_.address));
   for (auto& [number, channel] : std::exchange(channels_, {})) {
     channel.gate->on_end(channel.index);
     channel.queue->fail(failure);
   }
-  if (!std::exchange(ended_, true)) options_.on_closed(*this);
+  options_.on_closed(*this);
 }
 
 void InputConnection::grant(uint32_t channel, int credits) {

@@ -29,7 +29,8 @@ class InputConnection final : public CreditSink,
   struct Options {
     std::string address;                              // of the other one
     std::string own_address;                          // for its errors
-    std::function<void(InputConnection&)> on_closed;  // use it no more
+    std::function<void(InputConnection&)> on_unused;  // open no more channels
+    std::function<void(InputConnection&)> on_closed;
   };
 
   InputConnection(boost::asio::io_context& io_context, Options options);
@@ -40,7 +41,7 @@ class InputConnection final : public CreditSink,
             std::shared_ptr<ChannelQueue> queue);
   // All channels of the gate.
   void close(const RemoteChannels& gate);
-  // Fails all channels.
+  // Closes the connection, if it isn't closed; its channels fail.
   void shut(const absl::Status& status);
 
   const std::string& address() const { return options_.address; }
@@ -75,7 +76,8 @@ class InputConnection final : public CreditSink,
   boost::asio::ip::tcp::resolver resolver_;
   std::shared_ptr<FrameSocket> socket_;
   bool connected_ = false;
-  bool ended_ = false;
+  bool unused_ = false;
+  bool closed_ = false;
   std::map<uint32_t, Channel> channels_;
   uint32_t last_channel_ = 0;
   Buffer receiving_;  // whose body is being read

@@ -171,6 +171,22 @@ TEST_F(PeerTest, BytesThatAreNoFrameFailTheGate) {
   expect_refusal("malformed frame");
 }
 
+TEST_F(PeerTest, WhatFollowsThePeersErrorIsNotReadAnyMore) {
+  auto gate = read_from_peer();
+  peer_.send(encode_error_frame(kNoChannel, absl::InternalError("sorry")) +
+             "garbage that is longer than a header");
+  EXPECT_THAT(gate->wait_for_failure(), StatusIs(absl::StatusCode::kInternal, HasSubstr("sorry")));
+}
+
+TEST_F(PeerTest, AConnectionThatNoGateNeedsAnyMoreEndsWithTheEnvironmentAtLast) {
+  auto gate = read_from_peer();
+  gate.reset();
+  environment_.reset();
+  while (const auto received = peer_.receive()) {
+    EXPECT_EQ(received->header.type, FrameType::kClose);
+  }
+}
+
 TEST_F(PeerTest, AProducerOfAnotherVersionIsRefusedNamingBoth) {
   auto gate = read({0});
   peer_.accept();
