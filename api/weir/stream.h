@@ -133,6 +133,8 @@ class DataStreamSink {
 
 template <typename T, typename Selector>
 class KeyedStream;
+template <typename T>
+class PrintSink;
 
 // A stream of records of type T. Each operation adds an operator to the job; nothing runs yet.
 //
@@ -195,6 +197,9 @@ class DataStream {
                                  std::make_shared<internal::SinkNode<T, S>>(std::move(sink)))};
     }
   }
+
+  // To a PrintSink<T>, of <weir/print.h>.
+  DataStreamSink print() { return sink_to(PrintSink<T>()).name("Print"); }
 
   // The records of a side output of this operator, a process() or a window.
   template <typename Side>

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "weir/environment.h"
 #include "weir/test_context.h"
 
 namespace weir {
@@ -27,6 +28,20 @@ TEST(PrintTest, PrintsTextAndWhatHasAStreamOperator) {
 
 TEST(PrintTest, NamesTheSubtaskWhenThereAreSeveral) {
   EXPECT_EQ(printed<std::string>(2, {"a", "b"}), "2> a\n2> b\n");
+}
+
+TEST(PrintTest, AStreamEndsInPrint) {
+  class NoSource : public Source<int> {
+   public:
+    std::unique_ptr<SourceReader<int>> create_reader() const override { return nullptr; }
+    std::unique_ptr<SourceCoordinator> create_coordinator() const override { return nullptr; }
+  };
+  StreamExecutionEnvironment env;
+  env.from_source(NoSource(), WatermarkStrategy<int>::no_watermarks(), "in").print().uid("out");
+  const StreamNode& node = env.graph().nodes.at(1);
+  EXPECT_EQ(node.kind, NodeKind::kSink);
+  EXPECT_EQ(node.name, "Print");
+  EXPECT_EQ(node.uid, "out");
 }
 
 TEST(PrintTest, ABarrierLeavesNothingUnprinted) {
