@@ -17,8 +17,8 @@ States states_of(const pb::CheckpointManifest& checkpoint, const std::string& ui
   for (const pb::OperatorState& state : checkpoint.operators()) {
     if (state.uid() == uid) states.push_back(&state);
   }
-  std::stable_sort(states.begin(), states.end(),
-                   [](const auto* a, const auto* b) { return a->subtask() < b->subtask(); });
+  std::sort(states.begin(), states.end(),
+            [](const auto* a, const auto* b) { return a->subtask() < b->subtask(); });
   return states;
 }
 
