@@ -15,7 +15,9 @@
 #include "common/log.h"
 #include "common/mutex.h"
 #include "common/rpc/channel.h"
+#include "common/status.h"
 #include "proto/control.pb.h"
+#include "taskmanager/network/network_environment.h"
 #include "taskmanager/server/jobmanager_link.h"
 #include "taskmanager/server/library_cache.h"
 #include "taskmanager/server/library_download.h"
@@ -59,7 +61,8 @@ std::string library_folder(const Config& config) {
 
 class TaskManagerProcess::Parts {
  public:
-  Parts(const Config& config, OnRegistered on_registered)
+  Parts(const Config& config, std::unique_ptr<NetworkEnvironment> network,
+        OnRegistered on_registered)
       : id_(new_id(config)),
         host_(config.get(options::kTaskManagerHost)),
         slots_(static_cast<int>(config.get(options::kTaskSlots))),
@@ -67,6 +70,7 @@ class TaskManagerProcess::Parts {
                               config.get(options::kJobManagerRpcPort))),
         on_registered_(std::move(on_registered)),
         channel_(rpc::make_channel(address_)),
+        network_(std::move(network)),
         download_(channel_),
         libraries_(library_folder(config),
                    [this](const std::string& sha256, const std::string& path) {
@@ -121,6 +125,7 @@ class TaskManagerProcess::Parts {
                   registration.set_slots(slots_);
                   registration.set_pid(::getpid());
                   registration.set_abi_stamp(abi_stamp());
+                  registration.set_data_port(network_->port());
                 },
             .fill_in_heartbeat =
                 [this](pb::HeartbeatFromTaskManager& heartbeat) {
@@ -143,6 +148,7 @@ class TaskManagerProcess::Parts {
   TaskExecutor::Options executor_options(const Config& config) {
     return {.mailbox = &mailbox_,
             .sender = &link_,
+            .network = network_.get(),
             .find_graph =
                 [this](const pb::JobGraph& graph,
                        std::function<void(absl::StatusOr<TaskExecutor::GraphBuilder>)> callback) {
@@ -194,6 +200,7 @@ class TaskManagerProcess::Parts {
   bool ended_ WEIR_GUARDED_BY(mutex_) = false;
 
   // Each outlives what stands below it; the mailbox is shut down before any of them goes.
+  const std::unique_ptr<NetworkEnvironment> network_;
   Mailbox mailbox_{{.name = "taskmanager"}};
   LibraryDownload download_;
   LibraryCache libraries_;
@@ -207,8 +214,10 @@ absl::StatusOr<std::unique_ptr<TaskManagerProcess>> TaskManagerProcess::start(
     return absl::InvalidArgumentError(
         "jobmanager.rpc.port is 0: name the port that the JobManager listens on");
   }
-  return std::unique_ptr<TaskManagerProcess>(
-      new TaskManagerProcess(std::make_unique<Parts>(config, std::move(on_registered))));
+  WEIR_ASSIGN_OR_RETURN(auto network,
+                        NetworkEnvironment::start(NetworkEnvironment::Options::of(config)));
+  return std::unique_ptr<TaskManagerProcess>(new TaskManagerProcess(
+      std::make_unique<Parts>(config, std::move(network), std::move(on_registered))));
 }
 
 TaskManagerProcess::TaskManagerProcess(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

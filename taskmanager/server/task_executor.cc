@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_join.h"
 #include "proto/control.pb.h"
-#include "taskmanager/server/attempt_info.h"
+#include "taskmanager/server/deployment.h"
 
 namespace weir {
 namespace {
@@ -33,18 +33,6 @@ void send_task_failed(const pb::TaskId& task, const Failure& failure, ControlSen
   changed.set_cause(failure.cause);
   changed.set_fatal(failure.fatal);
   sender.send(std::move(message));
-}
-
-TaskSpec spec_of(const pb::DeployTask& request) {
-  TaskSpec spec;
-  spec.attempt =
-      attempt_info_of(request.task().job_id(), request.task().attempt(), request.graph());
-  spec.vertex = request.task().vertex();
-  spec.subtask = request.task().subtask();
-  spec.parallelism = request.parallelism();
-  spec.name = request.task_name();
-  spec.chain.assign(request.chain().begin(), request.chain().end());
-  return spec;
 }
 
 std::string source_uid_of(const pb::DeployTask& request) {
@@ -108,7 +96,10 @@ void TaskExecutor::handle(const pb::ToTaskManager& message) {
       const pb::TriggerCheckpoint& request = message.trigger_checkpoint();
       const CheckpointTrigger trigger = {.checkpoint = CheckpointId(request.checkpoint_id()),
                                          .stop_sources = request.stop_sources(),
-                                         .trigger_time_ms = request.trigger_time_ms()};
+                                         .trigger_time_ms = request.trigger_time_ms(),
+                                         .savepoint = request.savepoint(),
+                                         .folder = request.folder(),
+                                         .shared_folder = request.shared_folder()};
       for_each_coordinator(request.job_id(), request.attempt(), [&](CoordinatorHost& host) {
         host.trigger_checkpoint(trigger.checkpoint);
       });
@@ -127,9 +118,13 @@ void TaskExecutor::handle(const pb::ToTaskManager& message) {
       });
       break;
     }
-    case pb::ToTaskManager::kNotifyCheckpointAborted:
-      // What it prepared is carried on, and a task of one input has no alignment to give up.
+    case pb::ToTaskManager::kNotifyCheckpointAborted: {
+      const pb::NotifyCheckpointAborted& request = message.notify_checkpoint_aborted();
+      for_each_task(request.job_id(), request.attempt(), [&](DeployedTask& deployed) {
+        deployed.task->notify_checkpoint_aborted(CheckpointId(request.checkpoint_id()));
+      });
       break;
+    }
     case pb::ToTaskManager::kSourceEvent: {
       const pb::SourceEvent& event = message.source_event();
       const pb::CoordinatorId& id = event.coordinator();
@@ -200,9 +195,10 @@ void TaskExecutor::deploy_task(const pb::DeployTask& request) {
                        *options_.sender);
       return;
     }
-    auto task = std::make_unique<Task>(Task::Options{.spec = spec_of(request),
+    auto task = std::make_unique<Task>(Task::Options{.spec = task_spec_of(request),
                                                      .build_graph = build_graph,
                                                      .sender = options_.sender,
+                                                     .network = options_.network,
                                                      .on_ended = [this, key, id] {
                                                        options_.mailbox->post([this, key, id] {
                                                          attempts_[key].tasks.erase(id);

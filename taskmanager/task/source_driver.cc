@@ -8,11 +8,12 @@
 
 namespace weir {
 
-SourceDriver::SourceDriver(TaskChain::Source& source, AttemptInfo attempt, int subtask,
-                           int parallelism, const std::atomic<bool>& cancelled, Gauges& gauges,
+SourceDriver::SourceDriver(TaskChain& chain, AttemptInfo attempt, int subtask, int parallelism,
+                           const std::atomic<bool>& cancelled, Gauges& gauges,
                            ControlSender& sender)
-    : source_(source),
-      context_(std::move(attempt), source.uid, subtask, parallelism, cancelled, gauges, sender) {}
+    : source_(*chain.source()),
+      head_(chain.head()),
+      context_(std::move(attempt), source_.uid, subtask, parallelism, cancelled, gauges, sender) {}
 
 void SourceDriver::open(uint64_t generation) {
   context_.set_generation(generation);
@@ -39,16 +40,23 @@ void SourceDriver::on_event(const pb::SourceEvent& event) {
   }
 }
 
-void SourceDriver::snapshot(int64_t checkpoint_id, pb::OperatorState& state) {
+PollStatus SourceDriver::poll(std::chrono::milliseconds wait) {
+  const PollStatus status = source_.reader->poll(wait);
+  if (status == PollStatus::kEndOfInput) head_.watermark(kMaxWatermark);
+  return status;
+}
+
+void SourceDriver::snapshot(CheckpointId checkpoint, pb::AcknowledgeCheckpoint& acknowledge) {
+  pb::OperatorState& state = *acknowledge.add_operators();
   state.set_uid(source_.uid);
   state.set_subtask(context_.subtask());
-  for (const Split& split : source_.reader->snapshot(checkpoint_id)) {
+  for (const Split& split : source_.reader->snapshot(checkpoint.value())) {
     *state.add_splits() = to_proto(split);
   }
 }
 
-void SourceDriver::notify_checkpoint_complete(int64_t checkpoint_id) {
-  source_.reader->notify_checkpoint_complete(checkpoint_id);
+void SourceDriver::on_checkpoint_complete(CheckpointId checkpoint) {
+  source_.reader->notify_checkpoint_complete(checkpoint.value());
 }
 
 void SourceDriver::Context::send_to_coordinator(std::string event) {

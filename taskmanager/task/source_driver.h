@@ -7,12 +7,12 @@
 #include "taskmanager/runtime/attempt_context.h"
 #include "taskmanager/runtime/control_sender.h"
 #include "taskmanager/task/task_chain.h"
+#include "taskmanager/task/task_input.h"
 #include "weir/source.h"
 
 namespace weir {
 
 namespace pb {
-class OperatorState;
 class SourceEvent;
 }  // namespace pb
 
@@ -21,20 +21,21 @@ class SourceEvent;
 //
 // Confined to its task's thread, but for wake_up(). The chain and the sender outlive it. Methods
 // throw what the reader throws.
-class SourceDriver {
+class SourceDriver final : public TaskInput {
  public:
-  SourceDriver(TaskChain::Source& source, AttemptInfo attempt, int subtask, int parallelism,
+  // REQUIRES: the chain has a source.
+  SourceDriver(TaskChain& chain, AttemptInfo attempt, int subtask, int parallelism,
                const std::atomic<bool>& cancelled, Gauges& gauges, ControlSender& sender);
 
-  void open(uint64_t generation);
+  void open(uint64_t generation) override;
   void on_event(const pb::SourceEvent& event);
-  PollStatus poll(std::chrono::milliseconds wait) { return source_.reader->poll(wait); }
-  void snapshot(int64_t checkpoint_id, pb::OperatorState& state);
-  void notify_checkpoint_complete(int64_t checkpoint_id);
-  IoCounts io_counts() const { return source_.reader->io_counts(); }
-  // Any thread.
-  void wake_up() { source_.reader->wake_up(); }
-  void close() { source_.reader->close(); }
+  PollStatus poll(std::chrono::milliseconds wait) override;
+  void snapshot(CheckpointId checkpoint, pb::AcknowledgeCheckpoint& acknowledge) override;
+  void on_checkpoint_complete(CheckpointId checkpoint) override;
+  void on_checkpoint_aborted(CheckpointId) override {}  // what its sink prepared is carried on
+  IoCounts io_counts() const override { return source_.reader->io_counts(); }
+  void wake_up() override { source_.reader->wake_up(); }
+  void close() override { source_.reader->close(); }
 
  private:
   class Context final : public AttemptContext<SourceReaderContext> {
@@ -51,6 +52,7 @@ class SourceDriver {
   };
 
   TaskChain::Source& source_;
+  OutputBase& head_;
   Context context_;
 };
 

@@ -2,11 +2,12 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/check.h"
-#include "common/clock.h"
 #include "common/fault_point.h"
+#include "common/log.h"
 #include "proto/control.pb.h"
 #include "weir/error.h"
 
@@ -16,20 +17,15 @@ namespace {
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""h;
 
-// A post wakes the reader, so this bounds only the harm of a reader that misses a wake-up.
+// A post wakes the input, so this bounds only the harm of a reader that misses a wake-up.
 constexpr auto kPollWait = 100ms;
 // Writers can't say when they take records again, so they are asked.
 constexpr auto kWritablePollInterval = 1ms;
+// A deadline that has passed while nothing can be done about it must not make a busy loop.
+constexpr std::chrono::nanoseconds kShortestWait = 1ms;
 
-uint64_t microseconds_since(MonotonicTime begin) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(SystemClock::instance().now() -
-                                                               begin)
-      .count();
-}
-
-// Only the task's thread writes, so no read-modify-write is needed.
-void add(std::atomic<uint64_t>& counter, uint64_t value) {
-  counter.store(counter.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
+MonotonicTime now() {
+  return SystemClock::instance().now();
 }
 
 void throw_fault(const absl::Status& status) {
@@ -39,10 +35,12 @@ void throw_fault(const absl::Status& status) {
 }  // namespace
 
 Task::Task(Options options)
-    : options_(std::move(options)), mailbox_({.name = options_.spec.name, .wakeup = [this] {
-                                                MutexLock lock(wake_up_mutex_);
-                                                if (wakeable_ != nullptr) wakeable_->wake_up();
-                                              }}) {
+    : options_(std::move(options)),
+      reporter_(options_.spec, *options_.sender),
+      mailbox_({.name = options_.spec.name, .wakeup = [this] {
+                  MutexLock lock(wake_up_mutex_);
+                  if (wakeable_ != nullptr) wakeable_->wake_up();
+                }}) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -57,31 +55,36 @@ void Task::start(Generation generation) {
 
 void Task::on_source_event(pb::SourceEvent event) {
   post([this, event = std::move(event)] {
-    if (state_ == TaskState::kRunning) source_->on_event(event);
+    if (state_ == TaskState::kRunning && source_ != nullptr) source_->on_event(event);
     idle_ = false;
   });
 }
 
 void Task::trigger_checkpoint(CheckpointTrigger trigger) {
-  post([this, trigger] { take_checkpoint(trigger); });
+  if (options_.spec.gates.empty()) post([this, trigger] { on_trigger(trigger); });
 }
 
 void Task::notify_checkpoint_complete(CheckpointId checkpoint) {
   post([this, checkpoint] { on_complete(checkpoint); });
 }
 
+void Task::notify_checkpoint_aborted(CheckpointId checkpoint) {
+  post([this, checkpoint] {
+    if (takes_checkpoints()) input_->on_checkpoint_aborted(checkpoint);
+  });
+}
+
 void Task::cancel() {
   cancelled_ = true;
+  {
+    MutexLock lock(cancel_mutex_);
+    if (cancellable_ != nullptr) cancellable_->cancel();
+  }
   post([this] { transition(TaskState::kCanceled); });
 }
 
 pb::TaskId Task::id() const {
-  pb::TaskId id;
-  id.set_job_id(options_.spec.attempt.job_id);
-  id.set_attempt(options_.spec.attempt.attempt);
-  id.set_vertex(options_.spec.vertex);
-  id.set_subtask(options_.spec.subtask);
-  return id;
+  return reporter_.id();
 }
 
 pb::TaskMetrics Task::metrics() const {
@@ -103,12 +106,7 @@ void Task::run() {
   guard([&] { build(); });
   while (!is_terminal(state_)) {
     mailbox_.run_pending();
-    if (is_terminal(state_)) break;
-    if (state_ == TaskState::kRunning && !stopped_) {
-      read_batch();
-    } else {
-      mailbox_.run_one(1h);
-    }
+    guard([&] { step(); });
   }
   release_resources();
   options_.on_ended();
@@ -117,12 +115,19 @@ void Task::run() {
 void Task::build() {
   const TaskSpec& spec = options_.spec;
   const StreamGraph graph = options_.build_graph();
-  chain_ = std::make_unique<TaskChain>(graph, spec.chain);
-  source_ = std::make_unique<SourceDriver>(chain_->source(), spec.attempt, spec.subtask,
-                                           spec.parallelism, cancelled_, gauges_, *options_.sender);
+  outputs_ = std::make_unique<TaskOutputs>(
+      spec, options_.network, [this] { mailbox_.post([] {}); },
+      [this](const absl::Status& status) { post_failure(status); });
+  {
+    MutexLock lock(cancel_mutex_);
+    cancellable_ = outputs_.get();
+    if (cancelled_) outputs_->cancel();
+  }
+  std::vector<ChannelWriter*> channels;
+  for (const auto& partition : outputs_->partitions()) channels.push_back(partition.get());
+  chain_ = std::make_unique<TaskChain>(graph, spec, channels);
   for (TaskChain::Function& function : chain_->functions()) {
-    function_contexts_.push_back(std::make_unique<AttemptContext<RuntimeContext>>(
-        spec.attempt, function.uid, spec.subtask, spec.parallelism, cancelled_, gauges_));
+    operators_.push_back(std::make_unique<OperatorDriver>(function, spec, cancelled_, gauges_));
   }
   for (TaskChain::Sink& sink : chain_->sinks()) {
     sinks_.push_back(std::make_unique<SinkDriver>(
@@ -130,113 +135,195 @@ void Task::build() {
         [this](absl::AnyInvocable<void()> function) { post(std::move(function)); },
         options_.commit_backoff));
   }
+  make_input();
   transition(TaskState::kDeployed);
   WEIR_FAULT_POINT("task.deployed");
+}
+
+void Task::make_input() {
+  const TaskSpec& spec = options_.spec;
+  if (chain_->source()) {
+    auto source =
+        std::make_unique<SourceDriver>(*chain_, spec.attempt, spec.subtask, spec.parallelism,
+                                       cancelled_, gauges_, *options_.sender);
+    source_ = source.get();
+    input_ = std::move(source);
+    return;
+  }
+  std::vector<GateInput::Gate> gates;
+  for (size_t i = 0; i < spec.gates.size(); ++i) {
+    auto gate = options_.network->create_gate(
+        {.name = spec.name,
+         .channels = spec.gates[i].channels,
+         .on_available =
+             [this] {
+               MutexLock lock(wake_up_mutex_);
+               if (wakeable_ != nullptr) wakeable_->wake_up();
+             },
+         .on_failure = [this](const absl::Status& status) { post_failure(status); }});
+    if (!gate.ok()) throw Error(std::string(gate.status().message()));
+    gates.push_back({*std::move(gate), chain_->receivers()[i].get()});
+  }
+  input_ = std::make_unique<GateInput>(
+      std::move(gates), chain_->head(), spec.checkpoint_mode,
+      GateInput::Callbacks{
+          .take_checkpoint = [this](
+                                 const CheckpointTrigger& trigger,
+                                 const AlignmentTimes& times) { take_checkpoint(trigger, times); },
+          .give_up_checkpoint =
+              [this](CheckpointId checkpoint, const std::string& why) {
+                give_up_checkpoint(checkpoint, why);
+              }});
 }
 
 void Task::open(Generation generation) {
   if (state_ != TaskState::kDeployed) return;
   throw_fault(WEIR_FAULT_POINT_STATUS("task.before_start"));
   for (auto& sink : sinks_) sink->open(generation.value());
-  for (size_t i = 0; i < function_contexts_.size(); ++i) {
-    function_contexts_[i]->set_generation(generation.value());
-    chain_->functions()[i].function->open(*function_contexts_[i]);
-  }
-  source_->open(generation.value());
+  for (auto& op : operators_) op->open(generation.value());
+  input_->open(generation.value());
   opened_ = true;
   {
     MutexLock lock(wake_up_mutex_);
-    wakeable_ = source_.get();
+    wakeable_ = input_.get();
   }
   transition(TaskState::kRunning);
 }
 
-void Task::read_batch() {
-  bool writable = true;
-  guard([&] {
-    for (auto& sink : sinks_) writable = sink->writable() && writable;
-  });
-  if (is_terminal(state_)) return;
-  if (!writable) {
-    const MonotonicTime begin = SystemClock::instance().now();
-    mailbox_.run_one(kWritablePollInterval);
-    add(counters_.backpressured_us, microseconds_since(begin));
+bool Task::reading() const {
+  return source_ == nullptr ? takes_checkpoints() : state_ == TaskState::kRunning && !stopped_;
+}
+
+void Task::step() {
+  outputs_->flush_if_due(now());
+  if (!reading()) {
+    wait_in_mailbox(1h);
     return;
   }
-  guard([&] { poll_source(); });
+  bool sinks_writable = true;
+  for (auto& sink : sinks_) sinks_writable = sink->writable() && sinks_writable;
+  if (sinks_writable && outputs_->writable()) {
+    process_batch();
+    return;
+  }
+  const MonotonicTime begin = now();
+  wait_in_mailbox(sinks_writable ? kPollWait : kWritablePollInterval);
+  TaskCounters::add(counters_.backpressured_us, now() - begin);
 }
 
-void Task::poll_source() {
-  const MonotonicTime begin = SystemClock::instance().now();
-  const PollStatus status = source_->poll(idle_ ? kPollWait : 0ms);
-  finish_batch();
-  // A poll that waited isn't work, even if it brought something in the end.
-  add(idle_ ? counters_.idle_us : counters_.busy_us, microseconds_since(begin));
-  idle_ = status == PollStatus::kIdle;
-  if (status == PollStatus::kEndOfInput) transition(TaskState::kDrained);
-}
-
-void Task::finish_batch() {
+void Task::process_batch() {
+  if (!stopped_) advance_processing_time();
+  const MonotonicTime begin = now();
+  const std::chrono::nanoseconds blocked_before = outputs_->blocked();
+  const PollStatus status = input_->poll(
+      idle_ ? std::chrono::ceil<std::chrono::milliseconds>(time_to_wait(kPollWait)) : 0ms);
+  if (is_terminal(state_)) return;  // a checkpoint failed
   chain_->end_batch();
-  const IoCounts in = source_->io_counts();
-  counters_.records_in.store(in.records, std::memory_order_relaxed);
-  counters_.bytes_in.store(in.bytes, std::memory_order_relaxed);
-  IoCounts out;
+  input_->end_batch();
+  count_batch();
+  // A poll that waited isn't work, even if it brought something in the end.
+  const std::chrono::nanoseconds blocked = outputs_->blocked() - blocked_before;
+  TaskCounters::add(counters_.backpressured_us, blocked);
+  TaskCounters::add(idle_ ? counters_.idle_us : counters_.busy_us, now() - begin - blocked);
+  idle_ = status == PollStatus::kIdle;
+  if (status == PollStatus::kEndOfInput) {
+    outputs_->flush();
+    transition(TaskState::kDrained);
+  }
+}
+
+void Task::count_batch() {
+  counters_.set_in(input_->io_counts());
+  IoCounts out{.records = 0, .bytes = outputs_->bytes_sent()};
   for (const auto& sink : sinks_) {
     const IoCounts written = sink->io_counts();
     out.records += written.records;
     out.bytes += written.bytes;
   }
-  counters_.records_out.store(out.records, std::memory_order_relaxed);
-  counters_.bytes_out.store(out.bytes, std::memory_order_relaxed);
+  counters_.set_out(out);
 }
 
-void Task::take_checkpoint(const CheckpointTrigger& trigger) {
+void Task::wait_in_mailbox(std::chrono::nanoseconds most) {
+  mailbox_.run_one(time_to_wait(most));
+}
+
+std::chrono::nanoseconds Task::time_to_wait(std::chrono::nanoseconds most) const {
+  std::chrono::nanoseconds wait = most;
+  if (const MonotonicTime flush = outputs_->flush_deadline(); flush != MonotonicTime::max()) {
+    wait = std::min(wait, flush - now());
+  }
+  for (const auto& op : operators_) {
+    const Timestamp timer = op->next_processing_timer();
+    if (timer == kMaxWatermark) continue;
+    const int64_t wall_now = to_unix_ms(SystemClock::instance().wall_now());
+    const std::chrono::milliseconds until(std::max(timer, wall_now) - wall_now);
+    wait = std::min<std::chrono::nanoseconds>(wait, std::min(until, kPollWait));
+  }
+  return std::max(wait, std::min(most, kShortestWait));
+}
+
+void Task::advance_processing_time() {
+  const Timestamp wall_now = to_unix_ms(SystemClock::instance().wall_now());
+  for (auto& op : operators_) op->advance_processing_time(wall_now);
+}
+
+void Task::on_trigger(const CheckpointTrigger& trigger) {
   if (!takes_checkpoints()) {
-    decline(trigger, "the task is " + std::string(to_string(state_)));
+    reporter_.decline(trigger.checkpoint, "the task is " + std::string(to_string(state_)));
     return;
   }
   if (last_checkpoint_ && trigger.checkpoint <= *last_checkpoint_) return;
+  const int64_t delay_ms = to_unix_ms(SystemClock::instance().wall_now()) - trigger.trigger_time_ms;
+  take_checkpoint(trigger,
+                  {.start_delay = std::chrono::milliseconds(std::max<int64_t>(0, delay_ms))});
+}
+
+void Task::take_checkpoint(const CheckpointTrigger& trigger, const AlignmentTimes& times) {
   last_checkpoint_ = trigger.checkpoint;
-  const auto failure = run_user_code([&] { snapshot_and_acknowledge(trigger); });
+  const auto failure = run_user_code([&] { snapshot_and_acknowledge(trigger, times); });
   if (!failure) return;
-  if (!cancelled_) decline(trigger, failure->cause);
+  if (!cancelled_) reporter_.decline(trigger.checkpoint, failure->cause);
   fail({"checkpoint " + to_string(trigger.checkpoint) + ": " + failure->cause, failure->fatal});
 }
 
-void Task::snapshot_and_acknowledge(const CheckpointTrigger& trigger) {
-  const int64_t start_delay_ms =
-      to_unix_ms(SystemClock::instance().wall_now()) - trigger.trigger_time_ms;
-  const MonotonicTime begin = SystemClock::instance().now();
+void Task::snapshot_and_acknowledge(const CheckpointTrigger& trigger, const AlignmentTimes& times) {
+  const MonotonicTime begin = now();
   throw_fault(WEIR_FAULT_POINT_STATUS("task.barrier_received"));
-  pb::FromTaskManager message;
-  pb::AcknowledgeCheckpoint& acknowledge = *message.mutable_acknowledge_checkpoint();
-  *acknowledge.mutable_task() = id();
+  pb::AcknowledgeCheckpoint acknowledge;
   acknowledge.set_checkpoint_id(trigger.checkpoint.value());
-  source_->snapshot(trigger.checkpoint.value(), *acknowledge.add_operators());
+  input_->snapshot(trigger.checkpoint, acknowledge);
+  for (auto& op : operators_) {
+    pb::OperatorState state;
+    if (op->snapshot(state)) *acknowledge.add_operators() = std::move(state);
+  }
   for (auto& sink : sinks_) sink->snapshot(trigger.checkpoint, *acknowledge.add_operators());
   if (trigger.stop_sources) stopped_ = true;
-  acknowledge.set_sync_duration_us(microseconds_since(begin));
-  acknowledge.set_start_delay_us(std::max<int64_t>(0, start_delay_ms) * 1000);
+  outputs_->broadcast({.kind = Event::Kind::kBarrier,
+                       .checkpoint = trigger.checkpoint,
+                       .savepoint = trigger.savepoint,
+                       .stop_sources = trigger.stop_sources,
+                       .trigger_time_ms = trigger.trigger_time_ms,
+                       .folder = trigger.folder,
+                       .shared_folder = trigger.shared_folder});
+  acknowledge.set_sync_duration_us(
+      std::chrono::duration_cast<std::chrono::microseconds>(now() - begin).count());
+  acknowledge.set_start_delay_us(times.start_delay.count());
+  acknowledge.set_alignment_duration_us(times.alignment.count());
   throw_fault(WEIR_FAULT_POINT_STATUS("task.snapshot_before_ack"));
-  options_.sender->send(std::move(message));
+  reporter_.acknowledge(std::move(acknowledge));
   WEIR_FAULT_POINT("task.ack_sent");
 }
 
-void Task::decline(const CheckpointTrigger& trigger, const std::string& cause) {
-  pb::FromTaskManager message;
-  pb::DeclineCheckpoint& declined = *message.mutable_decline_checkpoint();
-  *declined.mutable_task() = id();
-  declined.set_checkpoint_id(trigger.checkpoint.value());
-  declined.set_cause(cause);
-  options_.sender->send(std::move(message));
+void Task::give_up_checkpoint(CheckpointId checkpoint, const std::string& why) {
+  outputs_->broadcast(Event::abort_checkpoint(checkpoint));
+  if (!why.empty()) reporter_.decline(checkpoint, why);
 }
 
 void Task::on_complete(CheckpointId checkpoint) {
   if (!takes_checkpoints()) return;
   WEIR_FAULT_POINT("task.notified_before_commit");
   for (auto& sink : sinks_) sink->notify_checkpoint_complete(checkpoint);
-  source_->notify_checkpoint_complete(checkpoint.value());
+  input_->on_checkpoint_complete(checkpoint);
 }
 
 void Task::release_resources() {
@@ -245,28 +332,38 @@ void Task::release_resources() {
     MutexLock lock(wake_up_mutex_);
     wakeable_ = nullptr;
   }
-  for (auto& sink : sinks_) sink->stop_committing();
-  if (opened_) {
-    const auto close = [&](auto& part) {
-      if (const auto failure = run_user_code([&] { part.close(); })) {
-        WEIR_LOG_WARN(log_context(), "{}: close failed: {}", options_.spec.name, failure->cause);
-      }
-    };
-    close(*source_);
-    for (auto function = chain_->functions().rbegin(); function != chain_->functions().rend();
-         ++function) {
-      close(*function->function);
-    }
-    for (auto& sink : sinks_) close(*sink);
+  {
+    MutexLock lock(cancel_mutex_);
+    cancellable_ = nullptr;
   }
+  for (auto& sink : sinks_) sink->stop_committing();
+  if (opened_) close_parts();
   mailbox_.shutdown(Mailbox::Pending::kDrop);
-  source_.reset();
+  input_.reset();
+  operators_.clear();
   sinks_.clear();
   chain_.reset();
+  outputs_.reset();
+}
+
+void Task::close_parts() {
+  const auto close = [&](auto& part) {
+    if (const auto failure = run_user_code([&] { part.close(); })) {
+      WEIR_LOG_WARN(reporter_.log_context(), "{}: close failed: {}", options_.spec.name,
+                    failure->cause);
+    }
+  };
+  close(*input_);
+  for (auto op = operators_.rbegin(); op != operators_.rend(); ++op) close(**op);
+  for (auto& sink : sinks_) close(*sink);
 }
 
 void Task::post(absl::AnyInvocable<void()> function) {
   mailbox_.post([this, function = std::move(function)]() mutable { guard(function); });
+}
+
+void Task::post_failure(const absl::Status& status) {
+  post([message = std::string(status.message())] { throw Error(message); });
 }
 
 template <typename F>
@@ -279,37 +376,17 @@ void Task::fail(const Failure& failure) {
   // What a cancelled connector throws isn't a failure.
   if (cancelled_) {
     transition(TaskState::kCanceled);
-  } else {
-    transition(TaskState::kFailed, failure);
+    return;
   }
+  transition(TaskState::kFailed, failure);
+  if (outputs_ != nullptr) outputs_->fail(absl::InternalError(failure.cause));
 }
 
 void Task::transition(TaskState to, const Failure& failure) {
   WEIR_CHECK(can_transition(state_, to))
       << options_.spec.name << " from " << to_string(state_) << " to " << to_string(to);
   state_ = to;
-  pb::FromTaskManager message;
-  pb::TaskStateChanged& changed = *message.mutable_task_state_changed();
-  *changed.mutable_task() = id();
-  changed.set_state(static_cast<pb::TaskStateChanged::State>(
-      static_cast<int>(to) - static_cast<int>(TaskState::kDeployed)));
-  changed.set_cause(failure.cause);
-  changed.set_fatal(failure.fatal);
-  // Its last figures: the next heartbeat doesn't know a task that has ended.
-  if (to == TaskState::kDrained || is_terminal(to)) *changed.mutable_metrics() = metrics();
-  if (to == TaskState::kFailed) {
-    WEIR_LOG_ERROR(log_context(), "{} FAILED: {}", options_.spec.name, failure.cause);
-  } else {
-    WEIR_LOG_INFO(log_context(), "{} {}", options_.spec.name, to_string(to));
-  }
-  options_.sender->send(std::move(message));
-}
-
-LogContext Task::log_context() const {
-  return {.job = JobId::parse(options_.spec.attempt.job_id),
-          .attempt = Attempt(options_.spec.attempt.attempt),
-          .checkpoint = std::nullopt,
-          .subtask = SubtaskIndex(options_.spec.subtask)};
+  reporter_.state_changed(to, failure, metrics());
 }
 
 }  // namespace weir

@@ -10,17 +10,24 @@
 #include <thread>
 #include <vector>
 
+#include "common/clock.h"
 #include "common/ids.h"
-#include "common/log.h"
 #include "common/mailbox.h"
 #include "common/mutex.h"
 #include "taskmanager/commit/commit_runner.h"
-#include "taskmanager/runtime/attempt_context.h"
+#include "taskmanager/network/network_environment.h"
 #include "taskmanager/runtime/control_sender.h"
 #include "taskmanager/runtime/user_code.h"
+#include "taskmanager/task/checkpoint_trigger.h"
+#include "taskmanager/task/gate_input.h"
+#include "taskmanager/task/operator_driver.h"
 #include "taskmanager/task/sink_driver.h"
 #include "taskmanager/task/source_driver.h"
 #include "taskmanager/task/task_chain.h"
+#include "taskmanager/task/task_counters.h"
+#include "taskmanager/task/task_outputs.h"
+#include "taskmanager/task/task_reporter.h"
+#include "taskmanager/task/task_spec.h"
 #include "taskmanager/task/task_state.h"
 #include "weir/graph.h"
 
@@ -32,23 +39,12 @@ class TaskId;
 class TaskMetrics;
 }  // namespace pb
 
-struct TaskSpec {
-  AttemptInfo attempt;
-  int vertex = 0;
-  int subtask = 0;
-  int parallelism = 1;
-  std::string name;        // "Source: lines -> Map -> Sink (1/2)"
-  std::vector<int> chain;  // node ids, upstream first
-};
-
-struct CheckpointTrigger {
-  CheckpointId checkpoint;
-  bool stop_sources = false;
-  int64_t trigger_time_ms = 0;
-};
-
-// One subtask of one chain in one attempt: a thread that reads the source in batches and, between
-// two batches, handles what is in its mailbox. So operators, writers and the tracker need no lock.
+// One subtask of one chain in one attempt: a thread that reads the source, or what other tasks
+// send, in batches and, between two batches, handles what is in its mailbox. So operators, writers
+// and the tracker need no lock.
+//
+// A checkpoint begins at the sources, by trigger_checkpoint(); to the other tasks it comes as a
+// barrier among their records. A batch is read only while sinks and partitions take records.
 //
 // Thread rule: all public methods from any thread; they only enqueue. `build_graph`, `sender` and
 // `on_ended` are used on the task's thread; on_ended is the last thing it calls, after which the
@@ -60,6 +56,7 @@ class Task {
     TaskSpec spec;
     std::function<StreamGraph()> build_graph;  // runs the job's entry point; may throw
     ControlSender* sender = nullptr;
+    NetworkEnvironment* network = nullptr;  // may be null for a task without edges to others
     std::function<void()> on_ended;
     CommitRunner::Backoff commit_backoff = {};
   };
@@ -70,11 +67,14 @@ class Task {
   Task& operator=(const Task&) = delete;
   ~Task();  // cancels, and waits for the thread
 
-  // Opens the operators and reports RUNNING.
+  // Opens the operators, asks the producers for what they send, and reports RUNNING. REQUIRES: all
+  // tasks that this one reads are deployed.
   void start(Generation generation);
   void on_source_event(pb::SourceEvent event);
+  // Nothing happens in a task without source.
   void trigger_checkpoint(CheckpointTrigger trigger);
   void notify_checkpoint_complete(CheckpointId checkpoint);
+  void notify_checkpoint_aborted(CheckpointId checkpoint);
   void cancel();
 
   const TaskSpec& spec() const { return options_.spec; }
@@ -82,26 +82,32 @@ class Task {
   pb::TaskMetrics metrics() const;
 
  private:
-  // Written by the task's thread once per batch.
-  struct Counters {
-    std::atomic<uint64_t> records_in{0}, records_out{0}, bytes_in{0}, bytes_out{0};
-    std::atomic<uint64_t> busy_us{0}, idle_us{0}, backpressured_us{0};
-  };
-
   void run();
   void build();
+  void make_input();
   void open(Generation generation);
-  void read_batch();
-  void poll_source();
-  void finish_batch();
-  void take_checkpoint(const CheckpointTrigger& trigger);
-  void snapshot_and_acknowledge(const CheckpointTrigger& trigger);
-  void decline(const CheckpointTrigger& trigger, const std::string& cause);
+
+  // One step of the thread: a batch, or a wait for something to do.
+  void step();
+  bool reading() const;
+  void process_batch();
+  void count_batch();
+  void wait_in_mailbox(std::chrono::nanoseconds most);
+  // Of `most`, what passes before a flush or a timer is due.
+  std::chrono::nanoseconds time_to_wait(std::chrono::nanoseconds most) const;
+  void advance_processing_time();
+
+  void on_trigger(const CheckpointTrigger& trigger);
+  void take_checkpoint(const CheckpointTrigger& trigger, const AlignmentTimes& times);
+  void snapshot_and_acknowledge(const CheckpointTrigger& trigger, const AlignmentTimes& times);
+  void give_up_checkpoint(CheckpointId checkpoint, const std::string& why);
   void on_complete(CheckpointId checkpoint);
   void release_resources();
+  void close_parts();
 
   // Enqueues what runs unless the task has ended by then; what it throws fails the task.
   void post(absl::AnyInvocable<void()> function);
+  void post_failure(const absl::Status& status);
   template <typename F>
   void guard(F&& function);
   bool takes_checkpoints() const {
@@ -109,26 +115,30 @@ class Task {
   }
   void fail(const Failure& failure);
   void transition(TaskState to, const Failure& failure = {});
-  LogContext log_context() const;
 
   const Options options_;
+  TaskReporter reporter_;
   std::atomic<bool> cancelled_{false};
   Gauges gauges_;
-  Counters counters_;
+  TaskCounters counters_;
 
   Mutex wake_up_mutex_;
-  SourceDriver* wakeable_ WEIR_GUARDED_BY(wake_up_mutex_) = nullptr;
+  TaskInput* wakeable_ WEIR_GUARDED_BY(wake_up_mutex_) = nullptr;
+  Mutex cancel_mutex_;
+  TaskOutputs* cancellable_ WEIR_GUARDED_BY(cancel_mutex_) = nullptr;
 
-  // The task's thread only.
+  // The task's thread only; each refers to what stands above it.
   TaskState state_ = TaskState::kBuilding;
   bool opened_ = false;
-  bool stopped_ = false;  // by a stop with savepoint: nothing is read any more
+  bool stopped_ = false;  // by a stop with savepoint: no source is read any more
   bool idle_ = false;     // the last poll brought nothing: the next one may wait
   std::optional<CheckpointId> last_checkpoint_;
+  std::unique_ptr<TaskOutputs> outputs_;
   std::unique_ptr<TaskChain> chain_;
-  std::unique_ptr<SourceDriver> source_;
-  std::vector<std::unique_ptr<AttemptContext<RuntimeContext>>> function_contexts_;
   std::vector<std::unique_ptr<SinkDriver>> sinks_;
+  std::vector<std::unique_ptr<OperatorDriver>> operators_;
+  std::unique_ptr<TaskInput> input_;
+  SourceDriver* source_ = nullptr;  // the input, if it is one
 
   Mailbox mailbox_;
   std::thread thread_;

@@ -1,18 +1,21 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "taskmanager/task/task_spec.h"
 #include "weir/graph.h"
 
 namespace weir {
 
-// The fused operators of one subtask: a source, and the tree of operators and sinks behind it,
-// connected by calls. Built from the end, each operator is given the output behind it.
+// The fused operators of one subtask, connected by calls: a head, which a source or other tasks
+// feed, and the tree of operators, sinks and senders to other tasks behind it. Built from the end,
+// each operator is given the output behind it.
 //
-// Confined to its task's thread. The graph may go once the chain is built.
+// Confined to its task's thread. The graph may go once the chain is built; the channels outlive it.
 class TaskChain {
  public:
   struct Source {
@@ -29,11 +32,18 @@ class TaskChain {
     std::unique_ptr<Committer> committer;  // null: nothing to commit
   };
 
-  // `nodes` are ids in the graph, upstream first. Throws what the job's code throws, and FatalError
-  // if they aren't a chain that begins with its only source and has all readers of its streams.
-  TaskChain(const StreamGraph& graph, std::span<const int> nodes);
+  // `channels` are those of spec.outputs, in their order. Throws what the job's code throws, and
+  // FatalError if the nodes aren't a chain behind a source or the spec's gates, or if a stream's
+  // reader is neither in the chain nor behind an output.
+  TaskChain(const StreamGraph& graph, const TaskSpec& spec,
+            std::span<ChannelWriter* const> channels);
 
-  Source& source() { return source_; }
+  // What the source, or the receivers, feed.
+  OutputBase& head() { return *head_; }
+  // None: other tasks feed the chain.
+  std::optional<Source>& source() { return source_; }
+  // Of spec.gates, in their order.
+  std::vector<std::unique_ptr<RecordReceiver>>& receivers() { return receivers_; }
   // Both downstream first, the order in which they are opened.
   std::vector<Function>& functions() { return functions_; }
   std::vector<Sink>& sinks() { return sinks_; }
@@ -42,11 +52,15 @@ class TaskChain {
   void end_batch();
 
  private:
+  class Builder;
+
   // Declared downstream first: what is destroyed earlier may still refer to what is behind it.
   std::vector<Sink> sinks_;
-  std::vector<std::unique_ptr<OutputBase>> fan_outs_;
+  std::vector<std::unique_ptr<OutputBase>> outputs_;  // senders, fan-outs
   std::vector<Function> functions_;
-  Source source_;
+  OutputBase* head_ = nullptr;
+  std::vector<std::unique_ptr<RecordReceiver>> receivers_;
+  std::optional<Source> source_;
 };
 
 }  // namespace weir

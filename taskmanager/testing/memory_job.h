@@ -102,6 +102,7 @@ class MemoryReader final : public SourceReader<std::string> {
       batch_ = std::move(job_->batches.front());
       job_->batches.pop_front();
       job_->records_read += static_cast<int>(batch_.size());
+      job_->changed.notify_all();
     }
     for (const std::string& record : batch_) output().collect(record, kNoTimestamp);
     return PollStatus::kMoreAvailable;

@@ -1,0 +1,106 @@
+#include "taskmanager/server/deployment.h"
+
+#include <memory>
+
+#include "common/config.h"
+#include "common/config_options.h"
+#include "proto/control.pb.h"
+#include "proto/job_graph.pb.h"
+
+namespace weir {
+namespace {
+
+Config config_of(const pb::JobGraph& graph) {
+  Config config;
+  for (const auto& [key, value] : graph.configuration()) {
+    config.set(key, value).IgnoreError();
+  }
+  return config;
+}
+
+Partitioning from_proto(pb::JobGraph::Partitioning partitioning) {
+  switch (partitioning) {
+    case pb::JobGraph::HASH:
+      return Partitioning::kHash;
+    case pb::JobGraph::REBALANCE:
+      return Partitioning::kRebalance;
+    case pb::JobGraph::BROADCAST:
+      return Partitioning::kBroadcast;
+    default:
+      return Partitioning::kForward;
+  }
+}
+
+GateSpec gate_spec_of(const pb::InputGate& gate, const pb::TaskId& task) {
+  GateSpec spec;
+  spec.edge = {.edge = gate.edge(),
+               .from = gate.from_node(),
+               .output = gate.from_output(),
+               .to = gate.node(),
+               .partitioning = from_proto(gate.partitioning())};
+  for (const pb::InputGate::Channel& channel : gate.channels()) {
+    spec.channels.push_back({.partition = {.job = JobId::parse(task.job_id()).value_or(JobId()),
+                                           .attempt = Attempt(task.attempt()),
+                                           .vertex = gate.producer_vertex(),
+                                           .edge = gate.edge(),
+                                           .subtask = channel.producer_subtask()},
+                             .channel = channel.partition_channel(),
+                             .address = channel.address()});
+  }
+  return spec;
+}
+
+PartitionSpec partition_spec_of(const pb::OutputEdge& output) {
+  return {.edge = {.edge = output.edge(),
+                   .from = output.node(),
+                   .output = output.output(),
+                   .to = output.consumer_node(),
+                   .partitioning = from_proto(output.partitioning())},
+          .channels = output.channels()};
+}
+
+}  // namespace
+
+AttemptInfo attempt_info_of(const std::string& job_id, int attempt, const pb::JobGraph& graph) {
+  const Config config = config_of(graph);
+  AttemptInfo info;
+  info.job_id = job_id;
+  info.job_name = graph.name();
+  info.attempt = attempt;
+  info.checkpoint_settings.interval = config.get(options::kCheckpointInterval);
+  info.checkpoint_settings.timeout = config.get(options::kCheckpointTimeout);
+  info.checkpoint_settings.restart_budget = config.get(options::kSinkRestartBudget);
+  info.checkpoint_settings.concurrent_max =
+      static_cast<int>(config.get(options::kMaxConcurrentCheckpoints));
+  return info;
+}
+
+TaskSpec task_spec_of(const pb::DeployTask& request) {
+  const Config config = config_of(request.graph());
+  TaskSpec spec;
+  spec.attempt =
+      attempt_info_of(request.task().job_id(), request.task().attempt(), request.graph());
+  spec.vertex = request.task().vertex();
+  spec.subtask = request.task().subtask();
+  spec.parallelism = request.parallelism();
+  spec.name = request.task_name();
+  spec.chain.assign(request.chain().begin(), request.chain().end());
+  for (const pb::InputGate& gate : request.input_gates()) {
+    spec.gates.push_back(gate_spec_of(gate, request.task()));
+  }
+  for (const pb::OutputEdge& output : request.outputs()) {
+    spec.outputs.push_back(partition_spec_of(output));
+  }
+  spec.max_parallelism = request.max_parallelism();
+  spec.key_groups = {request.first_key_group(), request.last_key_group()};
+  spec.checkpoint_mode = config.get(options::kCheckpointMode) == "AT_LEAST_ONCE"
+                             ? BarrierAligner::Mode::kAtLeastOnce
+                             : BarrierAligner::Mode::kExactlyOnce;
+  spec.buffer_timeout = config.get(options::kBufferTimeout);
+  for (const pb::OperatorState& state : request.restored()) {
+    spec.restored[state.uid()] = std::make_shared<const pb::OperatorState>(state);
+  }
+  return spec;
+}
+
+}  // namespace weir

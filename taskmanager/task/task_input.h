@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "common/ids.h"
+#include "weir/output.h"
+#include "weir/source.h"
+
+namespace weir {
+
+namespace pb {
+class AcknowledgeCheckpoint;
+}  // namespace pb
+
+// Where a task's records come from: a source, or other tasks. It feeds the head of the chain.
+//
+// Confined to its task's thread, but for wake_up(). Methods throw what the reader, or the chain,
+// throws.
+class TaskInput {
+ public:
+  virtual ~TaskInput() = default;
+
+  virtual void open(uint64_t generation) = 0;
+  // Feeds one batch, waiting at most `wait` for it. kEndOfInput once: the chain was told by
+  // kMaxWatermark.
+  virtual PollStatus poll(std::chrono::milliseconds wait) = 0;
+  // The chain needs nothing of the batch any more.
+  virtual void end_batch() {}
+  // Adds what it holds itself.
+  virtual void snapshot(CheckpointId checkpoint, pb::AcknowledgeCheckpoint& acknowledge) = 0;
+  virtual void on_checkpoint_complete(CheckpointId checkpoint) = 0;
+  virtual void on_checkpoint_aborted(CheckpointId checkpoint) = 0;
+  virtual IoCounts io_counts() const = 0;
+  // Makes a poll that waits return soon. Any thread.
+  virtual void wake_up() = 0;
+  virtual void close() {}
+};
+
+}  // namespace weir

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/ids.h"
+#include "taskmanager/network/input_gate.h"
+#include "taskmanager/runtime/attempt_context.h"
+#include "taskmanager/task/barrier_aligner.h"
+#include "weir/graph.h"
+#include "weir/key_group.h"
+
+namespace weir {
+
+namespace pb {
+class OperatorState;
+}  // namespace pb
+
+// An edge of the job's graph that is cut: its records come from, or go to, other tasks.
+struct CutEdge {
+  int edge = 0;  // its number in the plan, the same on both sides
+  int from = 0;  // node whose output it is
+  int output = 0;
+  int to = 0;  // node that reads it
+  Partitioning partitioning = Partitioning::kForward;
+};
+
+struct GateSpec {
+  CutEdge edge;
+  std::vector<InputChannel> channels;
+};
+
+struct PartitionSpec {
+  CutEdge edge;
+  int channels = 1;
+};
+
+// What a task is: of which job, which nodes of its graph, which edges to other tasks.
+struct TaskSpec {
+  AttemptInfo attempt;
+  int vertex = 0;
+  int subtask = 0;
+  int parallelism = 1;
+  std::string name;             // "Source: lines -> Map -> Sink (1/2)"
+  std::vector<int> chain;       // node ids, upstream first
+  std::vector<GateSpec> gates;  // none: the chain begins with a source
+  std::vector<PartitionSpec> outputs;
+  int max_parallelism = 128;
+  KeyGroupRange key_groups = {0, 127};
+  BarrierAligner::Mode checkpoint_mode = BarrierAligner::Mode::kExactlyOnce;
+  std::chrono::milliseconds buffer_timeout{100};
+  // By uid: what of the checkpoint that the attempt begins with is this subtask's.
+  std::map<std::string, std::shared_ptr<const pb::OperatorState>> restored;
+
+  // Null: nothing.
+  std::shared_ptr<const pb::OperatorState> restored_state_of(const std::string& uid) const {
+    const auto found = restored.find(uid);
+    return found == restored.end() ? nullptr : found->second;
+  }
+};
+
+}  // namespace weir
