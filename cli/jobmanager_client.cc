@@ -98,13 +98,15 @@ absl::StatusOr<pb::SubmitJobResponse> JobManagerClient::submit(
 }
 
 absl::Status JobManagerClient::watch(const std::string& job_id, absl::Duration patience,
-                                     const std::function<bool(const pb::JobStatus&)>& on_status) {
+                                     const std::function<bool(const pb::JobStatus&)>& on_status,
+                                     absl::Time until) {
   pb::WatchJobRequest request;
   request.set_job_id(job_id);
   absl::Time give_up = absl::Now() + patience;
   while (true) {
     stub_->channel->WaitForConnected(absl::ToChronoTime(give_up));
     grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(until));
     auto reader = stub_->service->WatchJob(&context, request);
     pb::JobStatus status;
     while (reader->Read(&status)) {

@@ -27,9 +27,11 @@ class JobManagerClient {
   // → job id, of a job whose record is durable. Its sources and sinks aren't validated yet.
   absl::StatusOr<pb::SubmitJobResponse> submit(const pb::SubmitJobRequest& request);
   // Calls on_status for every change until the job has ended; on_status returns false to stop
-  // watching. A JobManager that goes away is waited for, up to `patience`.
+  // watching. A JobManager that goes away is waited for, up to `patience`. DeadlineExceeded at
+  // `until`.
   absl::Status watch(const std::string& job_id, absl::Duration patience,
-                     const std::function<bool(const pb::JobStatus&)>& on_status);
+                     const std::function<bool(const pb::JobStatus&)>& on_status,
+                     absl::Time until = absl::InfiniteFuture());
 
   absl::StatusOr<pb::ListJobsResponse> list();
   absl::StatusOr<pb::JobDetails> get(const std::string& job_id);

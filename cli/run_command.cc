@@ -8,6 +8,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -31,6 +32,8 @@ namespace {
 
 // How long `run` waits for a JobManager that went away.
 constexpr absl::Duration kPatience = absl::Minutes(5);
+// How long `run -d` waits for slots.
+constexpr absl::Duration kSlotsPatience = absl::Seconds(2);
 
 constexpr const char* kJobKeyPrefixes[] = {"execution.", "restart-strategy.", "sink.", "state.",
                                            "task."};
@@ -109,16 +112,28 @@ absl::Status failure_of(const pb::JobStatus& status) {
                                         cause.attempt(), cause.where(), cause.cause()));
 }
 
-// Until it runs, has failed, or waits for slots, which may take as long as it takes.
+bool waits_for_slots(const pb::JobStatus& status) {
+  return absl::StartsWith(status.detail(), "waiting for slots");
+}
+
+// Until it runs or has failed. A job that waits for slots may do so for long: it is left alone
+// after a while, in which those of a job that has just ended come free.
 absl::Status wait_for_start(JobManagerClient& client, const std::string& job_id) {
-  pb::JobStatus last;
-  WEIR_RETURN_IF_ERROR(client.watch(job_id, kPatience, [&](const pb::JobStatus& status) {
-    last = status;
-    const bool waits = absl::StartsWith(status.detail(), "waiting for slots");
-    return status.state() != "RUNNING" && status.state() != "RESTARTING" && !waits;
-  }));
-  if (last.state() == "FAILED") return failure_of(last);
-  if (last.state() == "CREATED") fmt::print(stderr, "It is {}.\n", last.detail());
+  std::optional<pb::JobStatus> last;
+  absl::Status watched;
+  do {
+    last.reset();
+    watched = client.watch(
+        job_id, kPatience,
+        [&](const pb::JobStatus& status) {
+          last = status;
+          return status.state() != "RUNNING" && status.state() != "RESTARTING";
+        },
+        absl::Now() + kSlotsPatience);
+  } while (absl::IsDeadlineExceeded(watched) && last && !waits_for_slots(*last));
+  if (!last || !(watched.ok() || absl::IsDeadlineExceeded(watched))) return watched;
+  if (last->state() == "FAILED") return failure_of(*last);
+  if (waits_for_slots(*last)) fmt::print(stderr, "It is {}.\n", last->detail());
   return absl::OkStatus();
 }
 
@@ -221,8 +236,8 @@ absl::Status show_plan(const ClientOptions& options, const RunOptions& run) {
   std::vector<std::vector<std::string>> rows = {{"NODE", "UID", "PARALLELISM", "INPUTS"}};
   for (const pb::JobGraph::Node& node : job.graph.nodes()) {
     std::string inputs;
-    for (const int input : node.inputs()) {
-      absl::StrAppend(&inputs, inputs.empty() ? "" : ", ", job.graph.nodes(input).uid());
+    for (const pb::JobGraph::Edge& edge : node.edges()) {
+      absl::StrAppend(&inputs, inputs.empty() ? "" : ", ", job.graph.nodes(edge.from()).uid());
     }
     rows.push_back({node.name(), node.uid(), absl::StrCat(node.parallelism()), inputs});
   }
