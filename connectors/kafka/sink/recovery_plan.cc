@@ -6,10 +6,19 @@
 
 namespace weir::kafka {
 
+bool is_used_again(const RecoveredTransaction& transaction,
+                   const protocol::TransactionDescription& description) {
+  return description.error == protocol::ErrorCode::kNone &&
+         (description.producer_id != transaction.producer_id ||
+          description.producer_epoch != transaction.producer_epoch);
+}
+
 RecoveryPlan plan_recovery(const RecoveryInput& input) {
   RecoveryPlan plan;
   for (std::size_t i = 0; i < input.committables.size(); ++i) {
-    plan.keep.insert(input.committables[i].transactional_id);
+    if (!input.committables[i].used_again) {
+      plan.keep.insert(input.committables[i].transactional_id);
+    }
     if (!input.committables[i].known_committed) plan.commit.push_back(i);
   }
 

@@ -6,13 +6,23 @@
 #include <string>
 #include <vector>
 
+#include "connectors/kafka/protocol/transaction_admin.h"
+
 namespace weir::kafka {
 
 // A committable of the restored checkpoint.
 struct RecoveredTransaction {
   std::string transactional_id;
   bool known_committed = false;  // by the ledger
+  std::int64_t producer_id = -1;
+  std::int16_t producer_epoch = -1;
+  // The broker shows the id in another epoch: who took the checkpoint went on, and this is a
+  // recovery from an older one.
+  bool used_again = false;
 };
+
+bool is_used_again(const RecoveredTransaction& transaction,
+                   const protocol::TransactionDescription& description);
 
 // The ids that a subtask had used when the restored checkpoint was taken.
 struct RecordedPool {
@@ -38,9 +48,9 @@ struct RecoveryPlan {
 
 // What a recovery does, decided from the checkpoint and from what the brokers show. Ids of smaller
 // generations under exactly this prefix and uid are fenced, whether open or idle, but never one
-// that a committable names: a second recovery from the same checkpoint would take its raised epoch
-// for a loss. Ids of this generation or a larger one are somebody else's to decide. Deterministic,
-// so that a recovery killed anywhere can be repeated.
+// that still is as a committable has it: a second recovery from the same checkpoint would take its
+// raised epoch for a loss. Ids of this generation or a larger one are somebody else's to decide.
+// Deterministic, so that a recovery killed anywhere can be repeated.
 RecoveryPlan plan_recovery(const RecoveryInput& input);
 
 }  // namespace weir::kafka

@@ -23,6 +23,30 @@ TEST(RecoveryPlanTest, CommitsWhatTheLedgerDoesNotKnowAndFencesNoneOfTheCheckpoi
   EXPECT_THAT(plan.fence, ElementsAre("orders:out:4:0:1"));
 }
 
+protocol::TransactionDescription shown_at(std::int64_t producer_id, std::int16_t epoch) {
+  protocol::TransactionDescription description;
+  description.producer_id = producer_id;
+  description.producer_epoch = epoch;
+  return description;
+}
+
+TEST(RecoveryPlanTest, FencesAnIdOfAnOlderCheckpointThatWasUsedAgain) {
+  RecoveryInput in = input();
+  in.committables = {{"orders:out:4:0:0", true, 70, 3}, {"orders:out:4:0:1", true, 71, 3}};
+  in.listed_ids = {"orders:out:4:0:0", "orders:out:4:0:1"};
+  in.committables[0].used_again = is_used_again(in.committables[0], shown_at(70, 4));
+  in.committables[1].used_again = is_used_again(in.committables[1], shown_at(71, 3));
+  const RecoveryPlan plan = plan_recovery(in);
+  EXPECT_THAT(plan.fence, ElementsAre("orders:out:4:0:0"));
+  EXPECT_THAT(plan.keep, ElementsAre("orders:out:4:0:1"));
+}
+
+TEST(RecoveryPlanTest, TakesAnIdThatTheBrokerDoesNotKnowForUnused) {
+  protocol::TransactionDescription unknown;
+  unknown.error = protocol::ErrorCode::kTransactionalIdNotFound;
+  EXPECT_FALSE(is_used_again({"orders:out:4:0:0", true, 70, 3}, unknown));
+}
+
 TEST(RecoveryPlanTest, FencesEverySmallerGenerationOnceAndNoOther) {
   RecoveryInput in = input();
   in.listed_ids = {"orders:out:4:0:0", "orders:out:1:7:3", "orders:out:4:0:0", "orders:out:5:0:0",

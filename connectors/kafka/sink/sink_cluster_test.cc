@@ -267,6 +267,28 @@ TEST_F(SinkClusterTest, AnOldCommittableCannotCommitALaterTransactionOfItsId) {
   EXPECT_THAT(broker().open_transactions(id), SizeIs(1));
 }
 
+// As a savepoint is older than what the job has done since.
+TEST_F(SinkClusterTest, ARecoveryFromAnOlderCheckpointFencesItsIdsThatAreInUseAgain) {
+  Writer writer = open_writer(options(), 1);
+  writer.write("first");
+  const Committable first = prepare(writer, 1);
+  ASSERT_EQ(commit(first).status, CommitStatus::kCommitted);
+  writer.core->release(first);
+  const std::string id = first.transaction.substr(0, first.transaction.find('/'));
+  for (Committable last = first; last.transaction == first.transaction ||
+                                 !last.transaction.starts_with(id);) {  // until it comes round
+    writer.write("later");
+    last = prepare(writer, 2);
+    writer.core->release(last);
+  }
+  ASSERT_THAT(broker().open_transactions(id), SizeIs(1));
+  for (const std::uint64_t generation : {2, 3}) {
+    recover(generation, {{first, true}});
+    EXPECT_THAT(broker().open_transactions(prefix_), IsEmpty());
+    EXPECT_THAT(broker().read_committed(topic_), ElementsAre("first"));
+  }
+}
+
 TEST_F(SinkClusterTest, AnAbortBySomebodyElseIsFoundBeforeTheCheckpointIsAcknowledged) {
   Writer writer = open_writer(options());
   writer.write("lost", 0);

@@ -186,7 +186,10 @@ void KafkaSinkCoordinator::recover(const SinkRecovery& recovery, const CommitRep
     const std::optional<TransactionalId> id = parse_transactional_id(prepared->transactional_id);
     if (!id) throw FatalError("KafkaSink: no transactional id: " + prepared->transactional_id);
     input_of(id->prefix)
-        .committables.push_back({prepared->transactional_id, recovered.known_committed});
+        .committables.push_back({.transactional_id = prepared->transactional_id,
+                                 .known_committed = recovered.known_committed,
+                                 .producer_id = prepared->producer_id,
+                                 .producer_epoch = prepared->producer_epoch});
     partitions_.insert(prepared->topic_partitions.begin(), prepared->topic_partitions.end());
     if (!recovered.known_committed) to_commit.push_back(i);
   }
@@ -208,8 +211,7 @@ void KafkaSinkCoordinator::recover(const SinkRecovery& recovery, const CommitRep
   partitions_.merge(partitions_of_topic());
   const std::vector<std::string> listed = list_ids({}, std::nullopt);
   for (auto& [prefix, input] : by_prefix) {
-    input.listed_ids = listed;
-    fence(plan_recovery(input).fence);
+    fence_listed(input, listed);
     recovered_.push_back(std::move(input));
   }
   WEIR_FAULT_POINT("recovery.fenced");
@@ -245,6 +247,16 @@ void KafkaSinkCoordinator::commit_all(const std::vector<std::size_t>& indices,
     pending = std::move(again);
     if (!pending.empty()) pause(wait);
   }
+}
+
+void KafkaSinkCoordinator::fence_listed(RecoveryInput& input,
+                                        const std::vector<std::string>& listed_ids) {
+  input.listed_ids = listed_ids;
+  for (RecoveredTransaction& each : input.committables) {
+    if (std::ranges::find(listed_ids, each.transactional_id) == listed_ids.end()) continue;
+    each.used_again = is_used_again(each, describe(each.transactional_id));
+  }
+  fence(plan_recovery(input).fence);
 }
 
 void KafkaSinkCoordinator::fence(const std::vector<std::string>& ids) {
@@ -323,8 +335,7 @@ void KafkaSinkCoordinator::sweep() {
       list_ids({protocol::TransactionState::kOngoing}, std::nullopt);
   for (RecoveryInput& input : recovered_) {
     input.pools.clear();  // fenced by recover(); a zombie's new ids are listed when they matter
-    input.listed_ids = open_ids;
-    fence(plan_recovery(input).fence);
+    fence_listed(input, open_ids);
   }
 }
 

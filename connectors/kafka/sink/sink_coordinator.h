@@ -48,6 +48,8 @@ class KafkaSinkCoordinator final : public SinkCoordinator {
                                     std::optional<std::chrono::milliseconds> patience);
   void commit_all(const std::vector<std::size_t>& indices, const SinkRecovery& recovery,
                   const CommitReport& report);
+  // Plans with these ids, which the brokers show, and fences what the plan says.
+  void fence_listed(RecoveryInput& input, const std::vector<std::string>& listed_ids);
   void fence(const std::vector<std::string>& ids);
   absl::Status fence_once(const std::string& transactional_id);
   protocol::TransactionDescription describe(const std::string& transactional_id);
