@@ -67,6 +67,17 @@ inline const ConfigOption<MemorySize> kTaskManagerMemory{
     .default_value = MemorySize{1728ll << 20},
     .description = "Memory that a TaskManager plans its buffers for.",
     .minimum = MemorySize{64ll << 20}};
+inline const ConfigOption<double> kManagedMemoryFraction{
+    .key = "taskmanager.memory.managed.fraction",
+    .default_value = 0.4,
+    .description = "Part of it that holds the rocksdb backend's caches and buffers, of 1.",
+    .minimum = 0.0,
+    .maximum = 1.0};
+inline const ConfigOption<MemorySize> kManagedMemory{
+    .key = "taskmanager.memory.managed.size",
+    .default_value = MemorySize{0},
+    .description = "The same as a size; 0 takes the fraction.",
+    .minimum = MemorySize{0}};
 inline const ConfigOption<double> kNetworkMemoryFraction{
     .key = "taskmanager.memory.network.fraction",
     .default_value = 0.1,

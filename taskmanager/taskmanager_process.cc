@@ -22,6 +22,7 @@
 #include "taskmanager/server/library_cache.h"
 #include "taskmanager/server/library_download.h"
 #include "taskmanager/server/task_executor.h"
+#include "taskmanager/state/keyed_state_backends.h"
 #include "weir/error.h"
 
 namespace weir {
@@ -44,10 +45,24 @@ std::string new_id(const Config& config) {
   return fmt::format("{}-{:04x}", name, std::random_device()() & 0xffff);
 }
 
-std::string library_folder(const Config& config) {
+std::string temporary_folder(const Config& config) {
   const std::string folders = config.get(options::kTemporaryFolders);
-  return absl::StrCat(folders.substr(0, folders.find_first_of(",:")), "/weir-libraries-",
-                      ::getuid());
+  return folders.substr(0, folders.find_first_of(",:"));
+}
+
+std::string library_folder(const Config& config) {
+  return absl::StrCat(temporary_folder(config), "/weir-libraries-", ::getuid());
+}
+
+std::string state_folder(const Config& config, const std::string& id) {
+  return absl::StrCat(temporary_folder(config), "/weir-state-", id);
+}
+
+size_t managed_bytes(const Config& config) {
+  const int64_t size = config.get(options::kManagedMemory).bytes;
+  if (size > 0) return static_cast<size_t>(size);
+  return static_cast<size_t>(static_cast<double>(config.get(options::kTaskManagerMemory).bytes) *
+                             config.get(options::kManagedMemoryFraction));
 }
 
 [[noreturn]] void end_stuck_process(const std::string& name) {
@@ -71,6 +86,7 @@ class TaskManagerProcess::Parts {
         on_registered_(std::move(on_registered)),
         channel_(rpc::make_channel(address_)),
         network_(std::move(network)),
+        state_backends_(state_folder(config, id_), managed_bytes(config), slots_),
         download_(channel_),
         libraries_(library_folder(config),
                    [this](const std::string& sha256, const std::string& path) {
@@ -149,6 +165,7 @@ class TaskManagerProcess::Parts {
     return {.mailbox = &mailbox_,
             .sender = &link_,
             .network = network_.get(),
+            .state_backends = &state_backends_,
             .find_graph =
                 [this](const pb::JobGraph& graph,
                        std::function<void(absl::StatusOr<TaskExecutor::GraphBuilder>)> callback) {
@@ -201,6 +218,7 @@ class TaskManagerProcess::Parts {
 
   // Each outlives what stands below it; the mailbox is shut down before any of them goes.
   const std::unique_ptr<NetworkEnvironment> network_;
+  KeyedStateBackends state_backends_;
   Mailbox mailbox_{{.name = "taskmanager"}};
   LibraryDownload download_;
   LibraryCache libraries_;

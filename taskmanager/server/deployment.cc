@@ -4,6 +4,7 @@
 
 #include "common/config.h"
 #include "common/config_options.h"
+#include "common/storage/checkpoint_storage.h"
 #include "proto/control.pb.h"
 #include "proto/job_graph.pb.h"
 
@@ -97,6 +98,11 @@ TaskSpec task_spec_of(const pb::DeployTask& request) {
                              ? BarrierAligner::Mode::kAtLeastOnce
                              : BarrierAligner::Mode::kExactlyOnce;
   spec.buffer_timeout = config.get(options::kBufferTimeout);
+  spec.state_backend = config.get(options::kStateBackend);
+  spec.incremental_checkpoints = config.get(options::kIncrementalCheckpoints);
+  spec.allow_non_restored_state = request.graph().allow_non_restored_state();
+  const auto storage = storage::open_checkpoint_storage(config.get(options::kCheckpointFolder));
+  if (storage.ok()) spec.own_state_root = (*storage)->url_of(request.task().job_id());
   for (const pb::OperatorState& state : request.restored()) {
     spec.restored[state.uid()] = std::make_shared<const pb::OperatorState>(state);
   }

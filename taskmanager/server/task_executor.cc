@@ -199,6 +199,7 @@ void TaskExecutor::deploy_task(const pb::DeployTask& request) {
                                                      .build_graph = build_graph,
                                                      .sender = options_.sender,
                                                      .network = options_.network,
+                                                     .state_backends = options_.state_backends,
                                                      .on_ended = [this, key, id] {
                                                        options_.mailbox->post([this, key, id] {
                                                          attempts_[key].tasks.erase(id);

@@ -29,7 +29,7 @@ class ToTaskManager;
 // an attempt has nothing left running here.
 //
 // Confined to the mailbox's thread, which it shares with the link to the JobManager. The mailbox,
-// which must be shut down before, the sender, the network and the graph source outlive it.
+// which must be shut down before, and what the options point to outlive it.
 class TaskExecutor {
  public:
   using GraphBuilder = std::function<StreamGraph()>;
@@ -42,6 +42,7 @@ class TaskExecutor {
     Mailbox* mailbox = nullptr;
     ControlSender* sender = nullptr;
     NetworkEnvironment* network = nullptr;
+    KeyedStateBackends* state_backends = nullptr;
     FindGraph find_graph;
     int slots = 1;
     std::chrono::milliseconds cancellation_timeout{0};  // 0: for ever

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "proto/checkpoint.pb.h"
 
 namespace weir {
@@ -12,16 +13,28 @@ using Redistribution = OperatorList::Redistribution;
 
 }  // namespace
 
+std::string keyed_state_name(const TaskSpec& spec, int node) {
+  return absl::StrCat("operator", node, "-", spec.subtask, "-", spec.attempt.attempt);
+}
+
 OperatorDriver::OperatorDriver(TaskChain::Function& function, const TaskSpec& spec,
-                               const std::atomic<bool>& cancelled, Gauges& gauges)
+                               const std::atomic<bool>& cancelled, Gauges& gauges,
+                               std::unique_ptr<KeyedStateBackend> backend,
+                               KeyedStateDriver::OnStored on_stored)
     : operator_(*function.function),
       context_(spec.attempt, function.uid, spec.subtask, spec.parallelism, cancelled, gauges),
-      restored_(spec.restored_state_of(function.uid)) {}
+      restored_(spec.restored_state_of(function.uid)) {
+  if (backend == nullptr) return;
+  keyed_state_.emplace(operator_, spec, keyed_state_name(spec, function.node), std::move(backend),
+                       std::move(on_stored));
+}
 
 void OperatorDriver::open(uint64_t generation) {
   context_.set_generation(generation);
   operator_.open(context_);
-  if (restored_ != nullptr && restored_->lists_size() > 0) restore_lists(*restored_);
+  if (restored_ == nullptr) return;
+  if (keyed_state_) keyed_state_->restore(*restored_);
+  if (restored_->lists_size() > 0) restore_lists(*restored_);
 }
 
 void OperatorDriver::restore_lists(const pb::OperatorState& state) {
@@ -36,7 +49,7 @@ void OperatorDriver::restore_lists(const pb::OperatorState& state) {
   operator_.restore_lists(lists);
 }
 
-bool OperatorDriver::snapshot(pb::OperatorState& state) {
+bool OperatorDriver::snapshot(const CheckpointTrigger& trigger, pb::OperatorState& state) {
   state.set_uid(context_.uid());
   state.set_subtask(context_.subtask());
   for (OperatorList& list : operator_.snapshot_lists()) {
@@ -47,7 +60,8 @@ bool OperatorDriver::snapshot(pb::OperatorState& state) {
                                  : pb::OperatorListState::SPLIT);
     for (std::string& item : list.items) saved.add_items(std::move(item));
   }
-  return state.lists_size() > 0;
+  if (keyed_state_) keyed_state_->begin_snapshot(trigger);
+  return keyed_state_ || state.lists_size() > 0;
 }
 
 }  // namespace weir

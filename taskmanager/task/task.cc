@@ -69,9 +69,7 @@ void Task::notify_checkpoint_complete(CheckpointId checkpoint) {
 }
 
 void Task::notify_checkpoint_aborted(CheckpointId checkpoint) {
-  post([this, checkpoint] {
-    if (takes_checkpoints()) input_->on_checkpoint_aborted(checkpoint);
-  });
+  post([this, checkpoint] { on_aborted(checkpoint); });
 }
 
 void Task::cancel() {
@@ -126,9 +124,7 @@ void Task::build() {
   std::vector<ChannelWriter*> channels;
   for (const auto& partition : outputs_->partitions()) channels.push_back(partition.get());
   chain_ = std::make_unique<TaskChain>(graph, spec, channels);
-  for (TaskChain::Function& function : chain_->functions()) {
-    operators_.push_back(std::make_unique<OperatorDriver>(function, spec, cancelled_, gauges_));
-  }
+  make_operators();
   for (TaskChain::Sink& sink : chain_->sinks()) {
     sinks_.push_back(std::make_unique<SinkDriver>(
         sink, spec.attempt, spec.subtask, spec.parallelism, cancelled_, gauges_, *options_.sender,
@@ -138,6 +134,27 @@ void Task::build() {
   make_input();
   transition(TaskState::kDeployed);
   WEIR_FAULT_POINT("task.deployed");
+}
+
+void Task::make_operators() {
+  const TaskSpec& spec = options_.spec;
+  for (TaskChain::Function& function : chain_->functions()) {
+    std::unique_ptr<KeyedStateBackend> backend;
+    if (function.keyed) {
+      auto opened = options_.state_backends->open(
+          spec.state_backend, spec.attempt.job_id + "-" + keyed_state_name(spec, function.node));
+      if (!opened.ok()) throw Error(std::string(opened.status().message()));
+      backend = *std::move(opened);
+    }
+    operators_.push_back(std::make_unique<OperatorDriver>(
+        function, spec, cancelled_, gauges_, std::move(backend),
+        [this, uid = function.uid](CheckpointId checkpoint,
+                                   absl::StatusOr<pb::KeyedStateHandle> handle) {
+          post([this, checkpoint, uid, handle = std::move(handle)]() mutable {
+            on_state_stored(checkpoint, uid, std::move(handle));
+          });
+        }));
+  }
 }
 
 void Task::make_input() {
@@ -196,6 +213,7 @@ bool Task::reading() const {
 
 void Task::step() {
   outputs_->flush_if_due(now());
+  snapshotting_ = continue_snapshots();
   if (!reading()) {
     wait_in_mailbox(1h);
     return;
@@ -248,10 +266,12 @@ void Task::wait_in_mailbox(std::chrono::nanoseconds most) {
 }
 
 std::chrono::nanoseconds Task::time_to_wait(std::chrono::nanoseconds most) const {
+  if (snapshotting_) return std::chrono::nanoseconds(0);
   std::chrono::nanoseconds wait = most;
   if (const MonotonicTime flush = outputs_->flush_deadline(); flush != MonotonicTime::max()) {
     wait = std::min(wait, flush - now());
   }
+  if (!opened_) return std::max(wait, std::min(most, kShortestWait));
   for (const auto& op : operators_) {
     const Timestamp timer = op->next_processing_timer();
     if (timer == kMaxWatermark) continue;
@@ -292,9 +312,11 @@ void Task::snapshot_and_acknowledge(const CheckpointTrigger& trigger, const Alig
   pb::AcknowledgeCheckpoint acknowledge;
   acknowledge.set_checkpoint_id(trigger.checkpoint.value());
   input_->snapshot(trigger.checkpoint, acknowledge);
+  int parts = 0;
   for (auto& op : operators_) {
     pb::OperatorState state;
-    if (op->snapshot(state)) *acknowledge.add_operators() = std::move(state);
+    if (op->snapshot(trigger, state)) *acknowledge.add_operators() = std::move(state);
+    if (op->keyed_state() != nullptr) ++parts;
   }
   for (auto& sink : sinks_) sink->snapshot(trigger.checkpoint, *acknowledge.add_operators());
   if (trigger.stop_sources) stopped_ = true;
@@ -309,9 +331,45 @@ void Task::snapshot_and_acknowledge(const CheckpointTrigger& trigger, const Alig
       std::chrono::duration_cast<std::chrono::microseconds>(now() - begin).count());
   acknowledge.set_start_delay_us(times.start_delay.count());
   acknowledge.set_alignment_duration_us(times.alignment.count());
+  acknowledge_if_complete(pending_.add(std::move(acknowledge), parts, now()));
+}
+
+void Task::acknowledge_if_complete(PendingCheckpoints::Acknowledgement acknowledgement) {
+  if (!acknowledgement) return;
   throw_fault(WEIR_FAULT_POINT_STATUS("task.snapshot_before_ack"));
-  reporter_.acknowledge(std::move(acknowledge));
+  reporter_.acknowledge(*std::move(acknowledgement));
   WEIR_FAULT_POINT("task.ack_sent");
+}
+
+bool Task::continue_snapshots() {
+  bool open = false;
+  for (auto& op : operators_) {
+    KeyedStateDriver* const state = op->keyed_state();
+    if (state == nullptr || !state->snapshot_open()) continue;
+    const MonotonicTime begin = now();
+    state->continue_snapshot();
+    TaskCounters::add(counters_.busy_us, now() - begin);
+    open = true;
+  }
+  return open;
+}
+
+void Task::on_state_stored(CheckpointId checkpoint, const std::string& uid,
+                           absl::StatusOr<pb::KeyedStateHandle> handle) {
+  if (handle.ok()) {
+    acknowledge_if_complete(pending_.on_stored(checkpoint, uid, *std::move(handle), now()));
+  } else if (pending_.drop(checkpoint)) {
+    reporter_.decline(checkpoint, std::string(handle.status().message()));
+  }
+}
+
+void Task::on_aborted(CheckpointId checkpoint) {
+  if (!takes_checkpoints()) return;
+  pending_.drop(checkpoint);
+  for (auto& op : operators_) {
+    if (op->keyed_state() != nullptr) op->keyed_state()->abandon_snapshot(checkpoint);
+  }
+  input_->on_checkpoint_aborted(checkpoint);
 }
 
 void Task::give_up_checkpoint(CheckpointId checkpoint, const std::string& why) {
@@ -322,6 +380,9 @@ void Task::give_up_checkpoint(CheckpointId checkpoint, const std::string& why) {
 void Task::on_complete(CheckpointId checkpoint) {
   if (!takes_checkpoints()) return;
   WEIR_FAULT_POINT("task.notified_before_commit");
+  for (auto& op : operators_) {
+    if (op->keyed_state() != nullptr) op->keyed_state()->on_checkpoint_complete(checkpoint);
+  }
   for (auto& sink : sinks_) sink->notify_checkpoint_complete(checkpoint);
   input_->on_checkpoint_complete(checkpoint);
 }
@@ -340,9 +401,9 @@ void Task::release_resources() {
   if (opened_) close_parts();
   mailbox_.shutdown(Mailbox::Pending::kDrop);
   input_.reset();
-  operators_.clear();
   sinks_.clear();
   chain_.reset();
+  operators_.clear();
   outputs_.reset();
 }
 

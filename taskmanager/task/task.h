@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "common/ids.h"
 #include "common/mailbox.h"
@@ -18,9 +19,11 @@
 #include "taskmanager/network/network_environment.h"
 #include "taskmanager/runtime/control_sender.h"
 #include "taskmanager/runtime/user_code.h"
+#include "taskmanager/state/keyed_state_backends.h"
 #include "taskmanager/task/checkpoint_trigger.h"
 #include "taskmanager/task/gate_input.h"
 #include "taskmanager/task/operator_driver.h"
+#include "taskmanager/task/pending_checkpoints.h"
 #include "taskmanager/task/sink_driver.h"
 #include "taskmanager/task/source_driver.h"
 #include "taskmanager/task/task_chain.h"
@@ -56,7 +59,8 @@ class Task {
     TaskSpec spec;
     std::function<StreamGraph()> build_graph;  // runs the job's entry point; may throw
     ControlSender* sender = nullptr;
-    NetworkEnvironment* network = nullptr;  // may be null for a task without edges to others
+    NetworkEnvironment* network = nullptr;         // may be null for a task without edges to others
+    KeyedStateBackends* state_backends = nullptr;  // may be null for a task without keyed state
     std::function<void()> on_ended;
     CommitRunner::Backoff commit_backoff = {};
   };
@@ -84,6 +88,7 @@ class Task {
  private:
   void run();
   void build();
+  void make_operators();
   void make_input();
   void open(Generation generation);
 
@@ -100,6 +105,12 @@ class Task {
   void on_trigger(const CheckpointTrigger& trigger);
   void take_checkpoint(const CheckpointTrigger& trigger, const AlignmentTimes& times);
   void snapshot_and_acknowledge(const CheckpointTrigger& trigger, const AlignmentTimes& times);
+  void acknowledge_if_complete(PendingCheckpoints::Acknowledgement acknowledgement);
+  // The next slices of snapshots that are open; false if none is.
+  bool continue_snapshots();
+  void on_state_stored(CheckpointId checkpoint, const std::string& uid,
+                       absl::StatusOr<pb::KeyedStateHandle> handle);
+  void on_aborted(CheckpointId checkpoint);
   void give_up_checkpoint(CheckpointId checkpoint, const std::string& why);
   void on_complete(CheckpointId checkpoint);
   void release_resources();
@@ -130,13 +141,15 @@ class Task {
   // The task's thread only; each refers to what stands above it.
   TaskState state_ = TaskState::kBuilding;
   bool opened_ = false;
-  bool stopped_ = false;  // by a stop with savepoint: no source is read any more
-  bool idle_ = false;     // the last poll brought nothing: the next one may wait
+  bool stopped_ = false;       // by a stop with savepoint: no source is read any more
+  bool idle_ = false;          // the last poll brought nothing: the next one may wait
+  bool snapshotting_ = false;  // slices are left to do: nothing waits
   std::optional<CheckpointId> last_checkpoint_;
+  PendingCheckpoints pending_;
   std::unique_ptr<TaskOutputs> outputs_;
+  std::vector<std::unique_ptr<OperatorDriver>> operators_;  // with the chain's state backends
   std::unique_ptr<TaskChain> chain_;
   std::vector<std::unique_ptr<SinkDriver>> sinks_;
-  std::vector<std::unique_ptr<OperatorDriver>> operators_;
   std::unique_ptr<TaskInput> input_;
   SourceDriver* source_ = nullptr;  // the input, if it is one
 

@@ -70,7 +70,7 @@ class TaskChain::Builder {
       } else {
         auto function = node.factory->create_operator(main_output(node), side_outputs(node));
         inputs_[node.id] = &function->input();
-        chain_.functions_.push_back({node.uid, std::move(function)});
+        chain_.functions_.push_back({node.id, node.keyed, node.uid, std::move(function)});
       }
     }
     if (chain_.source_) return;

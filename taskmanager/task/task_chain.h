@@ -23,6 +23,8 @@ class TaskChain {
     std::unique_ptr<SourceReaderBase> reader;
   };
   struct Function {
+    int node = 0;  // its id in the graph
+    bool keyed = false;
     std::string uid;
     std::unique_ptr<Operator> function;
   };

@@ -53,6 +53,10 @@ struct TaskSpec {
   KeyGroupRange key_groups = {0, 127};
   BarrierAligner::Mode checkpoint_mode = BarrierAligner::Mode::kExactlyOnce;
   std::chrono::milliseconds buffer_timeout{100};
+  std::string state_backend = "hashmap";
+  bool incremental_checkpoints = false;
+  bool allow_non_restored_state = false;
+  std::string own_state_root;  // address that all state files of this job's checkpoints are below
   // By uid: what of the checkpoint that the attempt begins with is this subtask's.
   std::map<std::string, std::shared_ptr<const pb::OperatorState>> restored;
 

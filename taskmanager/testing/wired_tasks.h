@@ -13,6 +13,7 @@
 #include "common/mutex.h"
 #include "taskmanager/network/network_environment.h"
 #include "taskmanager/runtime/control_sender.h"
+#include "taskmanager/state/keyed_state_backends.h"
 #include "taskmanager/task/task.h"
 
 namespace weir {
@@ -110,6 +111,7 @@ class WiredTasks {
                                              .build_graph = [this] { return options_.graph; },
                                              .sender = options_.sender,
                                              .network = network_.get(),
+                                             .state_backends = &state_backends_,
                                              .on_ended = [this] { on_ended(); },
                                              .commit_backoff = {}});
   }
@@ -141,6 +143,7 @@ class WiredTasks {
   std::vector<CutEdge> edges_;
   const std::unique_ptr<NetworkEnvironment> network_ =
       *NetworkEnvironment::start({.memory_bytes = 8 << 20});
+  KeyedStateBackends state_backends_{"", 0, 1};  // hashmap only
   Mutex mutex_;
   CondVar changed_;
   size_t ended_ WEIR_GUARDED_BY(mutex_) = 0;
