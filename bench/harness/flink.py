@@ -1,4 +1,4 @@
-"""A real Apache Flink of the same machine, from Maven Central, with the same job."""
+"""A real Apache Flink of the same machine, from Maven Central, with the same jobs."""
 
 import glob
 import json
@@ -32,14 +32,14 @@ def milliseconds(duration):
 
 
 def _prepare():
-    """Fetches Flink's jars and builds the job, once per machine and version of the sources."""
+    """Fetches Flink's jars and builds the jobs, once per machine and version of the sources."""
     if shutil.which("javac") is None:
         raise SystemExit("bench/run: --with-flink builds a Java job: apt-get install openjdk-17-jdk-headless")
     job = os.path.join(CACHE, "jobs.jar")
     sources = [os.path.join(SOURCES, "pom.xml")] + glob.glob(f"{SOURCES}/src/**/*.java", recursive=True)
     if os.path.exists(job) and all(os.path.getmtime(s) < os.path.getmtime(job) for s in sources):
         return job
-    print("fetching Flink and building its job", flush=True)
+    print("fetching Flink and building its jobs", flush=True)
     with tempfile.TemporaryDirectory() as build:
         maven = ["mvn", "-B", "-q", "-f", os.path.join(SOURCES, "pom.xml"), f"-Dbuild.folder={build}"]
         subprocess.run(maven + ["package", "dependency:copy-dependencies", "-DincludeScope=runtime",
@@ -137,13 +137,13 @@ class Cluster:
         with urllib.request.urlopen(request, timeout=20) as response:
             return json.load(response)
 
-    def run_job(self, source, target, *arguments):
+    def run_job(self, source, target, *arguments, job="Processed"):
         uploaded = subprocess.run(
             ["curl", "-sf", "-X", "POST", "-F", f"jarfile=@{self._job_jar}",
              f"http://127.0.0.1:{REST_PORT}/jars/upload"], check=True, stdout=subprocess.PIPE)
         jar = os.path.basename(json.loads(uploaded.stdout)["filename"])
         return self.rest(f"/jars/{jar}/run", {
-            "entryClass": "bench.Processed", "parallelism": 2,
+            "entryClass": f"bench.{job}", "parallelism": 2,
             "programArgsList": ["--brokers", self._stage.brokers, "--in", source, "--out", target,
                                 "--checkpoints", f"file://{self._folder}/checkpoints",
                                 *arguments]})["jobid"]

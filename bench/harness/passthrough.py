@@ -5,7 +5,7 @@ import subprocess
 
 from harness import flink
 from harness.process import cpu_seconds, memory_mib
-from harness.stage import BIN, Meter, median, wait_for
+from harness.stage import BIN, Meter, median, wait_for, weir_settings
 
 # Of the raw loop: what was found best for it, whatever memory that takes.
 BEST = {"consumer": ["queued.min.messages=1000000", "queued.max.messages.kbytes=200000",
@@ -25,7 +25,7 @@ def measure(stage, args):
         raise SystemExit("bench/run: the input topic couldn't be filled")
     contestants = [("raw loop, best settings", lambda: _raw_loop(stage, args, source, BEST)),
                    ("raw loop, Weir's settings",
-                    lambda: _raw_loop(stage, args, source, _weir_settings())),
+                    lambda: _raw_loop(stage, args, source, weir_settings())),
                    ("Weir", lambda: _weir(stage, args, source))]
     if args.with_flink:
         contestants.append(("Flink, tuned producer", lambda: _flink(stage, args, source)))
@@ -34,12 +34,6 @@ def measure(stage, args):
             result = {"name": name, "round": round_number, **run()}
             if round_number > 0:  # the first warms up pages and JVMs
                 yield result
-
-
-def _weir_settings():
-    """The librdkafka settings that Weir's source and sink use by default."""
-    answer = subprocess.run([f"{BIN}/bench-settings"], check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(answer.stdout)
 
 
 def _raw_loop(stage, args, source, settings):
@@ -100,7 +94,7 @@ def _flink(stage, args, source):
 
 def _result(args, meter, cpu, broker_cpu, memory):
     millions = args.records / 1e6
-    return {"records_per_second": meter.records_per_second(), "cpu_s_per_million": cpu / millions,
+    return {"records_per_second": meter.span().records_per_second(), "cpu_s_per_million": cpu / millions,
             "broker_cpu_s_per_million": broker_cpu / millions, "peak_memory_mib": memory}
 
 

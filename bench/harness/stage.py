@@ -11,6 +11,8 @@ import tempfile
 import time
 import urllib.request
 
+from harness.process import cpu_seconds
+
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BIN = os.path.join(ROOT, "build", "bin")
 PARTITIONS = 4
@@ -79,10 +81,10 @@ class Stage:
                         os.path.join(self.folder, "kafka"), *arguments],
                        check=True, stdout=subprocess.DEVNULL)
 
-    def fill(self, topic, records, rate=0, first=0):
+    def fill(self, topic, records, rate=0, first=0, kind="lines", keys=1):
         return subprocess.Popen([f"{BIN}/bench-fill", "--brokers", self.brokers, "--topic", topic,
                                  "--records", str(records), "--rate", str(rate),
-                                 "--first", str(first)])
+                                 "--first", str(first), "--kind", kind, "--keys", str(keys)])
 
     def verify(self, source, target):
         """Lost, repeated and strange records, by `weir verify`; ends the run unless all are 0."""
@@ -120,13 +122,16 @@ class Stage:
                               env={**os.environ,
                                    "WEIR_CONF_DIR": os.path.join(self.folder, "cluster", "conf")})
 
-    def run_job(self, source, target, interval="1s", parallelism=2, *arguments):
-        """Submits examples/processed and returns its id."""
-        answer = self.weir("run", "-d", "-p", str(parallelism), f"{ROOT}/build/examples/processed.so",
+    def run_job(self, source, target, interval="1s", parallelism=2, *arguments, example="processed"):
+        """Submits one of the examples and returns its id."""
+        answer = self.weir("run", "-d", "-p", str(parallelism), f"{ROOT}/build/examples/{example}.so",
                            "--brokers", self.brokers, "--in", source, "--out", target,
                            "--group", target, "--transactional-id-prefix", target,
                            "--checkpoint-interval", interval, *arguments)
         return answer.stdout.split("JobID")[1].split()[0]
+
+    def cancel_job(self, job):
+        self.weir("cancel", job)
 
     def rest(self, path):
         with open(os.path.join(self.folder, "cluster", "rest")) as file:
@@ -138,20 +143,26 @@ class Stage:
 
 
 class Meter:
-    """How many records of a topic a read_committed reader sees, over time."""
+    """How many records of a topic a read_committed reader sees over time, and what CPU time the processes of
+    `watched` (name → pid) had used by then."""
 
-    def __init__(self, stage, topic, records, timeout_s=600):
-        self.samples = []  # (wall clock in s, visible records)
-        self._records = records
+    def __init__(self, stage, topic, records, timeout_s=600, watched=None):
+        self.samples = []  # (wall clock in s, visible records, CPU seconds by name)
+        self._watched = watched or {}
         self._process = subprocess.Popen(
             [f"{BIN}/bench-meter", "--brokers", stage.brokers, "--topic", topic, "--mode", "progress",
              "--records", str(records), "--timeout-s", str(timeout_s)],
             stdout=subprocess.PIPE, text=True)
 
-    def wait(self):
+    def wait(self, enough=lambda samples: False):
+        """Until all records are visible, or enough(samples)."""
         for line in self._process.stdout:
             time_ms, visible = line.split()
-            self.samples.append((int(time_ms) / 1000, int(visible)))
+            self.samples.append((int(time_ms) / 1000, int(visible),
+                                 {name: cpu_seconds(pid) for name, pid in self._watched.items()}))
+            if enough(self.samples):
+                self.stop()
+                return self
         if self._process.wait() != 0:
             sys.exit("bench/run: the output stayed incomplete")
         return self
@@ -160,13 +171,32 @@ class Meter:
         self._process.terminate()
         self._process.wait()
 
-    def records_per_second(self):
-        """From the first commit past 20 % of the records to the last before 90 %."""
-        inner = [(t, n) for t, n in self.samples if 0.2 * self._records <= n <= 0.9 * self._records]
-        if len(inner) < 2:
+    def span(self, begin=0.2, end=0.9):
+        """From the first commit past 20 % of the records that became visible to the last before 90 %."""
+        seen = self.samples[-1][1]
+        return Span([s for s in self.samples if begin * seen <= s[1] <= end * seen])
+
+
+class Span:
+    """What happened from the first sample of a Meter to the last."""
+
+    def __init__(self, samples):
+        if len(samples) < 2:
             sys.exit("bench/run: too few commits to tell a rate: give more --records")
-        (begin, first), (end, last) = inner[0], inner[-1]
-        return (last - first) / (end - begin)
+        self.begin, self.end = samples[0], samples[-1]
+        self.records = self.end[1] - self.begin[1]
+
+    def records_per_second(self):
+        return self.records / (self.end[0] - self.begin[0])
+
+    def cpu_s_per_million(self, name):
+        return (self.end[2][name] - self.begin[2][name]) / (self.records / 1e6)
+
+
+def weir_settings():
+    """The librdkafka settings that Weir's source and sink use by default."""
+    answer = subprocess.run([f"{BIN}/bench-settings"], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(answer.stdout)
 
 
 def median(values):

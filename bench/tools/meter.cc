@@ -15,11 +15,12 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
+#include "bench/tools/committed_reader.h"
 #include "bench/tools/kafka_handle.h"
 
 namespace weir::bench {
@@ -29,32 +30,11 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kLookInterval = std::chrono::milliseconds(20);
 
-rd_kafka_t* create_reader(const CommandLine& args) {
-  return create_handle(RD_KAFKA_CONSUMER, {{"bootstrap.servers", args.get("brokers")},
-                                           {"group.id", "meter"},
-                                           {"isolation.level", "read_committed"},
-                                           {"enable.auto.commit", "false"},
-                                           {"fetch.wait.max.ms", "10"},
-                                           {"enable.partition.eof", "true"}});
-}
-
-rd_kafka_queue_t* read_from_beginning(rd_kafka_t* reader, const std::string& topic) {
-  rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(8);
-  const int partitions = partition_count(reader, topic);
-  for (int i = 0; i < partitions; ++i) {
-    rd_kafka_topic_partition_list_add(list, topic.c_str(), i)->offset = RD_KAFKA_OFFSET_BEGINNING;
-  }
-  rd_kafka_poll_set_consumer(reader);
-  check(rd_kafka_assign(reader, list), "assign");
-  rd_kafka_topic_partition_list_destroy(list);
-  return rd_kafka_queue_get_consumer(reader);
-}
-
 int progress(const CommandLine& args) {
   const std::string topic = args.get("topic");
   const std::int64_t records = std::stoll(args.get("records"));
   const auto give_up = Clock::now() + std::chrono::seconds(args.get_int("timeout-s", 300));
-  rd_kafka_t* reader = create_reader(args);
+  rd_kafka_t* reader = create_committed_reader(args);
   const int partitions = partition_count(reader, topic);
   std::int64_t shown = -1;
   while (shown < records) {
@@ -89,48 +69,17 @@ struct FillRecord {
   std::int64_t number;
 };
 
-FillRecord parse(const rd_kafka_message_t& message) {
-  const std::string value(static_cast<const char*>(message.payload),
-                          std::min<std::size_t>(message.len, 64));
+FillRecord parse(std::string_view record) {
+  const std::string value(record.substr(0, 64));
   const std::size_t underscore = value.find('_');
   const std::size_t start = underscore == value.npos ? 0 : underscore + 1;
   return {std::atoll(value.c_str() + start), std::atoll(value.c_str() + start + 14)};
 }
 
-// Shows the records of the topic with the time at which they came, until `records` have come.
-template <typename Visit>
-void read_all(const CommandLine& args, Visit visit) {
-  const std::int64_t records = std::stoll(args.get("records"));
-  const auto patience = std::chrono::seconds(args.get_int("timeout-s", 60));
-  rd_kafka_t* reader = create_reader(args);
-  rd_kafka_queue_t* queue = read_from_beginning(reader, args.get("topic"));
-  std::vector<rd_kafka_message_t*> batch(1024);
-  auto give_up = Clock::now() + patience;
-  for (std::int64_t seen = 0; seen < records;) {
-    // With a wait librdkafka returns only when the batch is full or the wait is over.
-    ssize_t count = rd_kafka_consume_batch_queue(queue, 100, batch.data(), 1);
-    const std::int64_t now_ms = wall_clock_ms();
-    if (count > 0) {
-      give_up = Clock::now() + patience;
-      count += rd_kafka_consume_batch_queue(queue, 0, batch.data() + 1, batch.size() - 1);
-    }
-    if (Clock::now() > give_up) fail("only " + std::to_string(seen) + " records became visible");
-    for (ssize_t i = 0; i < count; ++i) {
-      if (batch[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        visit(parse(*batch[i]), now_ms);
-        ++seen;
-      }
-      rd_kafka_message_destroy(batch[i]);
-    }
-  }
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_consumer_close(reader);
-  rd_kafka_destroy(reader);
-}
-
 int arrivals(const CommandLine& args) {
   std::int64_t newest_ms = 0;
-  read_all(args, [&](const FillRecord& record, std::int64_t now_ms) {
+  read_committed(args, [&](std::string_view value, std::int64_t now_ms) {
+    const FillRecord record = parse(value);
     if (record.created_ms <= newest_ms) return;
     newest_ms = record.created_ms;
     std::printf("%lld %lld\n", static_cast<long long>(now_ms), static_cast<long long>(newest_ms));
@@ -141,7 +90,8 @@ int arrivals(const CommandLine& args) {
 int latency(const CommandLine& args) {
   const std::int64_t skip = args.get_int("skip", 0);
   std::vector<std::int64_t> latencies_ms;
-  read_all(args, [&](const FillRecord& record, std::int64_t now_ms) {
+  read_committed(args, [&](std::string_view value, std::int64_t now_ms) {
+    const FillRecord record = parse(value);
     if (record.number >= skip) latencies_ms.push_back(now_ms - record.created_ms);
   });
   std::sort(latencies_ms.begin(), latencies_ms.end());

@@ -4,12 +4,14 @@
 // it is the upper bound of a pass-through job, not a job.
 //
 //   raw_loop --brokers B --in I --out O --records N [--pairs 2] [--commit-interval-ms 1000]
-//            [--prefix processed_] [--consumer k=v]… [--producer k=v]…
+//            [--prefix processed_] [--bytes B] [--consumer k=v]… [--producer k=v]…
 //
-// Each pair is a thread with a consumer of its share of the partitions and a producer of its own.
+// It writes the prefix and the record, or the first B bytes of that. Each pair is a thread with a
+// consumer of its share of the partitions and a producer of its own.
 // Prints one line of JSON.
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -62,6 +64,7 @@ void run_pair(const CommandLine& args, int pair, int pairs, std::int64_t records
               std::atomic<std::int64_t>& passed) {
   const std::string in = args.get("in");
   const std::string prefix = args.get("prefix", "processed_");
+  const auto bytes_max = static_cast<std::size_t>(args.get_int("bytes", 1 << 30));
   const auto interval = std::chrono::milliseconds(args.get_int("commit-interval-ms", 1000));
 
   rd_kafka_t* consumer = create_consumer(args);
@@ -101,6 +104,7 @@ void run_pair(const CommandLine& args, int pair, int pairs, std::int64_t records
     for (const rd_kafka_message_t* message : *batch) {
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         value.assign(prefix).append(static_cast<const char*>(message->payload), message->len);
+        value.resize(std::min(value.size(), bytes_max));
         while (rd_kafka_produce(out, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, value.data(),
                                 value.size(), nullptr, 0, nullptr) != 0) {
           if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
