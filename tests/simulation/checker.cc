@@ -1,6 +1,7 @@
 #include "tests/simulation/checker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -58,7 +59,7 @@ void Checker::commit_sent(const std::string& transaction) {
 void Checker::on_commit(const WatchedTransaction& transaction) {
   Fate& fate = fates_[name(transaction)];
   fate = {true, std::nullopt, transaction.records};
-  for (const RecordId& record : transaction.records) {
+  for (const auto& [record, key, count] : transaction.records) {
     if (!committed_.insert(record).second) {
       fail(absl::StrCat("record ", text(record), " is committed twice, by ", name(transaction)));
       return;
@@ -110,15 +111,32 @@ void Checker::reported_committed(const std::string& transaction) {
 
 void Checker::check_order() {
   for (int partition = 0; partition < kafka_.partition_count(); ++partition) {
-    std::map<int32_t, int64_t> last;
-    for (const RecordId& record : kafka_.read_committed(partition)) {
-      const auto [found, added] = last.try_emplace(record.split, record.offset);
+    std::map<std::pair<int, int32_t>, int64_t> last;  // by key and split
+    for (const auto& [record, key, count] : kafka_.read_committed(partition)) {
+      const auto [found, added] = last.try_emplace({key, record.split}, record.offset);
       if (!added && record.offset <= found->second) {
         fail(absl::StrCat("record ", text(record), " stands behind ", record.split, "@",
                           found->second, " in partition ", partition));
         return;
       }
       found->second = record.offset;
+    }
+  }
+}
+
+// State that was restored to an older or later moment than the output, or twice, or not at all.
+void Checker::check_counts() {
+  std::map<int, int64_t> last;  // by key
+  for (int partition = 0; partition < kafka_.partition_count(); ++partition) {
+    for (const auto& [record, key, count] : kafka_.read_committed(partition)) {
+      if (count == 0) continue;
+      int64_t& before = last[key];
+      const bool follows = lost_.empty() ? count == before + 1 : count > before;
+      if (!follows) {
+        return fail(absl::StrCat("record ", text(record), " is counted as number ", count,
+                                 " of key ", key, ", after ", before));
+      }
+      before = count;
     }
   }
 }
@@ -142,7 +160,7 @@ void Checker::at_end(JobEnd end, const std::string& cause, const std::vector<int
     if (kafka_.last_stable_offset(partition) != kafka_.log_end_offset(partition)) {
       return fail(absl::StrCat("readers hang in partition ", partition));
     }
-    for (const RecordId& record : kafka_.read_committed(partition)) {
+    for (const auto& [record, key, count] : kafka_.read_committed(partition)) {
       if (!visible.insert(record).second) {
         return fail(absl::StrCat("record ", text(record), " is in the output twice"));
       }
@@ -151,7 +169,7 @@ void Checker::at_end(JobEnd end, const std::string& cause, const std::vector<int
   std::set<RecordId> called_lost;
   for (const std::string& transaction : lost_) {
     if (const auto fate = fates_.find(transaction); fate != fates_.end()) {
-      called_lost.insert(fate->second.records.begin(), fate->second.records.end());
+      for (const OutputRecord& record : fate->second.records) called_lost.insert(record.id);
     }
   }
   for (size_t split = 0; split < end_offsets.size(); ++split) {
@@ -169,6 +187,7 @@ void Checker::at_end(JobEnd end, const std::string& cause, const std::vector<int
     return fail(absl::StrCat("record ", text(*visible.begin()), " was never to be written"));
   }
   check_order();
+  check_counts();
 }
 
 }  // namespace weir::simulation

@@ -66,12 +66,13 @@ class Checker {
   struct Fate {
     bool committed = false;
     std::optional<AbortCause> aborted;
-    std::vector<RecordId> records;
+    std::vector<OutputRecord> records;
   };
 
   void on_commit(const WatchedTransaction& transaction);
   void on_abort(const WatchedTransaction& transaction, AbortCause cause);
   void check_order();
+  void check_counts();
   static std::string name(const WatchedTransaction& transaction);
   static std::string text(const RecordId& record);
 

@@ -1,5 +1,9 @@
 #include "tests/simulation/durable_store.h"
 
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
 namespace weir::simulation {
 
 absl::StatusOr<uint64_t> DurableStore::write(const pb::JobRecord& record, uint64_t expected_version,
@@ -43,6 +47,12 @@ absl::Status DurableStore::write_ledger(const pb::TransactionLedger& ledger, Lea
   ledgers_[epoch] = ledger;
   if (on_ledger) on_ledger(ledger);
   return absl::OkStatus();
+}
+
+std::string DurableStore::write_state(std::map<int, int64_t> counts) {
+  std::string path = absl::StrCat("state-", states_.size());
+  states_[path] = std::move(counts);
+  return path;
 }
 
 const pb::CheckpointManifest* DurableStore::manifest(const std::string& path) const {

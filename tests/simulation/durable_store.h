@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -50,6 +51,9 @@ class DurableStore {
   const pb::CheckpointManifest* newest_manifest() const;
   // The one of the latest leader that wrote one.
   std::optional<pb::TransactionLedger> ledger() const;
+  // A file of keyed state, by key; returns its path.
+  std::string write_state(std::map<int, int64_t> counts);
+  const std::map<int, int64_t>& state(const std::string& path) const { return states_.at(path); }
 
   // Called with every record, and every ledger, that becomes the stored one.
   std::function<void(const pb::JobRecord&)> on_record;
@@ -66,6 +70,7 @@ class DurableStore {
   std::map<std::string, VersionedJobRecord> records_;
   std::map<std::string, pb::CheckpointManifest> manifests_;
   std::map<LeaderEpoch, pb::TransactionLedger> ledgers_;
+  std::map<std::string, std::map<int, int64_t>> states_;
 };
 
 // One JobManager's view of the records: its leader epoch goes with every write.

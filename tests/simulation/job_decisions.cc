@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jobmanager/checkpoint/adopt_savepoint.h"
+#include "jobmanager/checkpoint/redistribute_state.h"
 #include "tests/simulation/job_manager.h"
 
 namespace weir::simulation {
@@ -203,11 +204,27 @@ void SimulatedJobManager::run(const RecoverCoordinatorsDecision& decision) {
   }
 }
 
+pb::OperatorState SimulatedJobManager::restored_state(int subtask) const {
+  if (restored_ == nullptr || world_.broken(Mutation::kStateNotRestored)) return {};
+  if (world_.broken(Mutation::kStateBySubtask)) {
+    for (const auto& state : restored_->operators()) {
+      if (state.uid() == kSinkUid && state.subtask() == subtask) return state;
+    }
+    return {};
+  }
+  const RestoringSubtask to{subtask, static_cast<int>(task_hosts_.size()),
+                            KeyCounts::kMaxParallelism};
+  return redistribute_state(*restored_, kSinkUid, to).value_or(pb::OperatorState());
+}
+
 void SimulatedJobManager::run(const DeployTasksDecision&) {
-  for (size_t subtask = 0; subtask < task_hosts_.size(); ++subtask) {
-    tell(task_hosts_[subtask],
-         [attempt = machine_->attempt(), subtask = static_cast<int>(subtask)](
-             SimulatedTaskManager& taskmanager) { taskmanager.deploy_task(attempt, subtask); });
+  for (size_t index = 0; index < task_hosts_.size(); ++index) {
+    const int subtask = static_cast<int>(index);
+    tell(task_hosts_[index],
+         [attempt = machine_->attempt(), subtask,
+          restored = restored_state(subtask)](SimulatedTaskManager& taskmanager) {
+           taskmanager.deploy_task(attempt, subtask, restored);
+         });
   }
 }
 

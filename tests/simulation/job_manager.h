@@ -106,6 +106,7 @@ class SimulatedJobManager {
   void check_final_commits();
   void schedule_wakeup();
   SinkRecovery sink_recovery() const;
+  pb::OperatorState restored_state(int subtask) const;
   std::vector<SplitPosition> restored_positions() const;
   void tell(SimulatedTaskManager* taskmanager, std::function<void(SimulatedTaskManager&)> message);
   void tell_attempt(std::function<void(SimulatedTaskManager&)> message);

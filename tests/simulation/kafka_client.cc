@@ -195,7 +195,7 @@ void KafkaProducer::take_over(const KafkaProducer& old) {
   for (const auto& [partition, queue] : old.queues_) queues_[partition].sequence = queue.sequence;
 }
 
-void KafkaProducer::produce(int partition, RecordId record) {
+void KafkaProducer::produce(int partition, OutputRecord record) {
   PartitionQueue& queue = queues_[partition];
   queue.waiting.push_back(record);
   if (queue.busy) return;

@@ -106,7 +106,7 @@ class KafkaProducer {
   void init(std::function<void(int init_attempts)> done);
   // For the mutation that goes on with an old handle's producer id and epoch.
   void take_over(const KafkaProducer& old);
-  void produce(int partition, RecordId record);
+  void produce(int partition, OutputRecord record);
   // When everything has been reported: whether all of it was delivered.
   void flush(std::function<void(bool)> done);
   void close();
@@ -118,8 +118,8 @@ class KafkaProducer {
 
  private:
   struct PartitionQueue {
-    std::deque<RecordId> waiting;
-    std::vector<RecordId> in_flight;
+    std::deque<OutputRecord> waiting;
+    std::vector<OutputRecord> in_flight;
     int64_t sequence = 0;
     bool added = false;
     bool busy = false;

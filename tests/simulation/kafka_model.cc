@@ -341,7 +341,7 @@ void KafkaModel::watch_timeout(const std::string& id, uint64_t serial) {
 
 ErrorCode KafkaModel::produce(const std::string& id, int64_t producer_id, int32_t producer_epoch,
                               int partition, int64_t sequence,
-                              const std::vector<RecordId>& records) {
+                              const std::vector<OutputRecord>& records) {
   Partition& log = partitions_[static_cast<size_t>(partition)];
   if (events_.now_us() < log.away_until_us) return ErrorCode::kLeaderNotAvailable;
   ProducerState& producer = log.producers[producer_id];
@@ -369,7 +369,7 @@ ErrorCode KafkaModel::produce(const std::string& id, int64_t producer_id, int32_
     if (state.state != State::kOngoing || !has_partition) return ErrorCode::kInvalidTxnState;
   }
   producer.first_of[sequence] = static_cast<int64_t>(log.log.size());
-  for (const RecordId& record : records) {
+  for (const OutputRecord& record : records) {
     producer.open.push_back(static_cast<int64_t>(log.log.size()));
     log.log.push_back({record, producer_id, false, false});
   }
@@ -458,8 +458,8 @@ int64_t KafkaModel::log_end_offset(int partition) const {
   return static_cast<int64_t>(partitions_[static_cast<size_t>(partition)].log.size());
 }
 
-std::vector<RecordId> KafkaModel::read_committed(int partition) const {
-  std::vector<RecordId> records;
+std::vector<OutputRecord> KafkaModel::read_committed(int partition) const {
+  std::vector<OutputRecord> records;
   const Partition& log = partitions_[static_cast<size_t>(partition)];
   const int64_t stable = last_stable_offset(partition);
   for (int64_t offset = 0; offset < stable; ++offset) {

@@ -23,6 +23,13 @@ struct RecordId {
   auto operator<=>(const RecordId&) const = default;
 };
 
+// What the simulated job writes for a record of its input.
+struct OutputRecord {
+  RecordId id;
+  int key = 0;        // always in the same partition
+  int64_t count = 0;  // of its key, this one included; 0: the job keeps no state
+};
+
 // One transaction, for those who watch the model. Serial numbers are the model's own: (id, producer
 // id, epoch) may stand for several transactions in a row, as in Kafka.
 struct WatchedTransaction {
@@ -30,7 +37,7 @@ struct WatchedTransaction {
   std::string transactional_id;
   int64_t producer_id = -1;
   int32_t producer_epoch = -1;
-  std::vector<RecordId> records;
+  std::vector<OutputRecord> records;
 };
 
 enum class AbortCause { kTimeout, kInitProducerId, kEndTransaction };
@@ -78,7 +85,7 @@ class KafkaModel {
   // `sequence` counts the records of this producer epoch in this partition; what was appended
   // already isn't appended again.
   ErrorCode produce(const std::string& id, int64_t producer_id, int32_t producer_epoch,
-                    int partition, int64_t sequence, const std::vector<RecordId>& records);
+                    int partition, int64_t sequence, const std::vector<OutputRecord>& records);
   // The offset of the first record of the batch in the partition, -1 if it isn't there.
   int64_t offset_of(int partition, int64_t producer_id, int32_t producer_epoch, int64_t sequence);
 
@@ -100,7 +107,7 @@ class KafkaModel {
   // --- what readers see ---
   int partition_count() const { return options_.partitions; }
   // As isolation.level=read_committed: below the last stable offset, without what was aborted.
-  std::vector<RecordId> read_committed(int partition) const;
+  std::vector<OutputRecord> read_committed(int partition) const;
   int64_t last_stable_offset(int partition) const;
   int64_t log_end_offset(int partition) const;
   // Ids with a transaction that isn't completed and holds records. (One without is what a late
@@ -134,7 +141,7 @@ class KafkaModel {
     bool fencing = false;     // the abort under way raises the epoch
   };
   struct LogEntry {
-    RecordId record;
+    OutputRecord record;
     int64_t producer_id = -1;
     bool marker = false;
     bool committed = false;

@@ -30,7 +30,9 @@ enum class Mutation : uint8_t {
   kRecoveryTakesOwnIds,   // re-initialises the ids of the checkpoint that it restores
   kSweepBeforeRecovered,  // with no regard to the ids of the checkpoint being restored
   kRunBeforeRecovered,
-  kNoFencing,  // neither at recovery nor by the sweep
+  kStateNotRestored,
+  kStateBySubtask,  // keyed state goes to the subtask of its old number, at any parallelism
+  kNoFencing,       // neither at recovery nor by the sweep
   kNoSweep,
   kAbortMarkersMissing,  // nobody looks whether what was fenced is closed for readers too
   kFenceByEndTransaction,

@@ -41,6 +41,12 @@ void with_timeouts(Scenario& scenario) {
   make_outage(scenario);
 }
 
+void with_state(Scenario& scenario) {
+  scenario.shuffled = true;
+  scenario.taskmanagers = scenario.slots = scenario.parallelism_max = 3;
+  scenario.fault_count = 6;
+}
+
 void with_markers_left_out(Scenario& scenario) {
   scenario.kafka.leaves_out_markers = true;
   scenario.fault_count = 6;
@@ -88,6 +94,8 @@ const std::vector<Case>& cases() {
       {"RecoveryTakesOwnIds", {Mutation::kRecoveryTakesOwnIds}},
       {"SweepBeforeRecovered", {Mutation::kSweepBeforeRecovered}},
       {"RunBeforeRecovered", {Mutation::kRunBeforeRecovered}},
+      {"StateNotRestored", {Mutation::kStateNotRestored}, with_state, "is counted as"},
+      {"StateBySubtask", {Mutation::kStateBySubtask}, with_state, "is counted as"},
       {"NoFencing", {Mutation::kNoFencing}},
       {"NoSweep",
        {Mutation::kNoSweep},

@@ -85,7 +85,7 @@ void SimulatedWriter::prepare_handle() {
   });
 }
 
-void SimulatedWriter::write(int partition, RecordId record) {
+void SimulatedWriter::write(int partition, OutputRecord record) {
   if (!pool_.is_open()) {
     const std::optional<int> slot = pool_.open();
     WEIR_CHECK(slot.has_value());

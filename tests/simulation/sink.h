@@ -30,7 +30,7 @@ class SimulatedWriter {
 
   void open() { prepare_handle(); }
   bool writable() const { return pool_.is_open() || pool_.has_ready(); }
-  void write(int partition, RecordId record);
+  void write(int partition, OutputRecord record);
   // Nothing: what was written may be missing, the task must fail.
   void prepare_commit(std::function<void(std::optional<std::vector<Committable>>)> done);
   void release(const Committable& committable);

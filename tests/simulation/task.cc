@@ -31,10 +31,12 @@ pb::Committable to_proto(const Committable& committable) {
 
 }  // namespace
 
-SimulatedTask::SimulatedTask(World& world, Process& process, int subtask, TaskReports reports)
+SimulatedTask::SimulatedTask(World& world, Process& process, int subtask,
+                             pb::OperatorState restored, TaskReports reports)
     : world_(world),
       process_(process),
       subtask_(subtask),
+      restored_(std::move(restored)),
       reports_(std::move(reports)),
       committer_(world, process) {}
 
@@ -48,6 +50,8 @@ void SimulatedTask::start(uint64_t generation, std::vector<SimulatedTask*> peers
                           : BarrierAligner::Mode::kExactlyOnce;
     aligner_ = std::make_unique<BarrierAligner>(static_cast<int>(peers_.size()), mode);
     channels_.resize(peers_.size());
+    counts_.emplace(subtask_, static_cast<int>(peers_.size()));
+    counts_->restore(restored_.keyed(), world_.durable);
     for (SimulatedTask* peer : peers_) {
       outgoing_.push_back(world_.network.connect(process_, peer->process_));
       outgoing_.back()->on_closed(Connection::kClient, [this] { fail("a channel broke"); });
@@ -63,8 +67,13 @@ void SimulatedTask::add_splits(const std::vector<SplitPosition>& splits) {
   for (const SplitPosition& position : splits) splits_[position.split] = position;
 }
 
-int SimulatedTask::partition_of(const RecordId& record) const {
-  return static_cast<int>((record.offset * 7 + record.split) % world_.scenario.kafka.partitions);
+int SimulatedTask::key_of(const RecordId& record) const {
+  return static_cast<int>((record.offset * 7 + record.split) % KeyCounts::kKeys);
+}
+
+void SimulatedTask::write(const RecordId& record) {
+  const int key = key_of(record);
+  writer_->write(partition_of(key), {record, key, counts_ ? counts_->add(key) : 0});
 }
 
 bool SimulatedTask::congested() const {
@@ -85,13 +94,14 @@ void SimulatedTask::poll() {
     while (reading_ && position.next < std::min(available, batch_end) && !congested()) {
       const RecordId record{split, position.next++};
       if (aligner_) {
-        const size_t target = static_cast<size_t>(partition_of(record)) % peers_.size();
+        const auto target = static_cast<size_t>(
+            KeyCounts::subtask_of(key_of(record), static_cast<int>(peers_.size())));
         outgoing_[target]->send(Connection::kClient,
                                 [peer = peers_[target], channel = subtask_, record] {
                                   peer->deliver(channel, {std::nullopt, record});
                                 });
       } else {
-        writer_->write(partition_of(record), record);
+        write(record);
       }
     }
   }
@@ -168,7 +178,7 @@ void SimulatedTask::pump() {
     if (item.barrier) {
       apply(aligner_->on_barrier(channel, *item.barrier));
     } else {
-      writer_->write(partition_of(item.record), item.record);
+      write(item.record);
     }
   }
 }
@@ -179,20 +189,23 @@ void SimulatedTask::apply(const BarrierAligner::Decision& decision) {
 
 void SimulatedTask::prepare(CheckpointId checkpoint) {
   flushing_ = true;
-  writer_->prepare_commit([this, checkpoint](std::optional<std::vector<Committable>> committables) {
-    if (closed_) return;
-    if (!committables) return fail("a flush failed");
-    prepared(checkpoint, std::move(*committables));
-  });
-}
-
-void SimulatedTask::prepared(CheckpointId checkpoint, std::vector<Committable> committables) {
-  last_barrier_ = checkpoint;
-  auto carried = tracker_.on_barrier(checkpoint, std::move(committables));
-  if (!carried.ok()) return fail(std::string(carried.status().message()));
   pb::OperatorState sink;
   sink.set_uid(kSinkUid);
   sink.set_subtask(subtask_);
+  if (counts_) *sink.add_keyed() = counts_->snapshot(world_.durable);
+  writer_->prepare_commit([this, checkpoint, sink = std::move(sink)](
+                              std::optional<std::vector<Committable>> committables) {
+    if (closed_) return;
+    if (!committables) return fail("a flush failed");
+    prepared(checkpoint, sink, std::move(*committables));
+  });
+}
+
+void SimulatedTask::prepared(CheckpointId checkpoint, pb::OperatorState sink,
+                             std::vector<Committable> committables) {
+  last_barrier_ = checkpoint;
+  auto carried = tracker_.on_barrier(checkpoint, std::move(committables));
+  if (!carried.ok()) return fail(std::string(carried.status().message()));
   sink.set_writer_state(writer_->snapshot());
   for (const Committable& committable : *carried) {
     carried_[committable.transaction].committable = committable;

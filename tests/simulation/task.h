@@ -13,6 +13,7 @@
 #include "proto/checkpoint.pb.h"
 #include "taskmanager/commit/commit_tracker.h"
 #include "taskmanager/task/barrier_aligner.h"
+#include "tests/simulation/key_counts.h"
 #include "tests/simulation/sink.h"
 #include "tests/simulation/world.h"
 
@@ -35,11 +36,14 @@ struct TaskReports {
 };
 
 // One subtask of one attempt: a source half that reads splits, a sink half that writes
-// transactions; in between either a call, or a channel from every source half to every sink half
-// whose barriers a real BarrierAligner aligns. A real CommitTracker decides about committables.
+// transactions. In between either a call; or records go by key through a channel from every source
+// half to every sink half, which counts each key's. A real BarrierAligner aligns the channels'
+// barriers, a real CommitTracker decides about committables.
 class SimulatedTask {
  public:
-  SimulatedTask(World& world, Process& process, int subtask, TaskReports reports);
+  // `restored`: what the checkpoint holds for the sink half.
+  SimulatedTask(World& world, Process& process, int subtask, pb::OperatorState restored,
+                TaskReports reports);
 
   // `peers`: the attempt's tasks by subtask, this one among them.
   void start(uint64_t generation, std::vector<SimulatedTask*> peers);
@@ -63,7 +67,9 @@ class SimulatedTask {
     RecordId record;
   };
 
-  int partition_of(const RecordId& record) const;
+  int partition_of(int key) const { return key % world_.scenario.kafka.partitions; }
+  int key_of(const RecordId& record) const;
+  void write(const RecordId& record);
   void poll();
   bool congested() const;
   void report_drained();
@@ -73,7 +79,8 @@ class SimulatedTask {
   void pump();
   void apply(const BarrierAligner::Decision& decision);
   void prepare(CheckpointId checkpoint);
-  void prepared(CheckpointId checkpoint, std::vector<Committable> committables);
+  void prepared(CheckpointId checkpoint, pb::OperatorState sink,
+                std::vector<Committable> committables);
   void apply(const CommitTracker::Decision& decision);
   void release_early(CheckpointId complete, bool savepoint);
   void fail(const std::string& cause);
@@ -81,6 +88,7 @@ class SimulatedTask {
   World& world_;
   Process& process_;
   const int subtask_;
+  const pb::OperatorState restored_;
   const TaskReports reports_;
   bool closed_ = false;
 
@@ -97,6 +105,7 @@ class SimulatedTask {
   // sink half
   std::vector<std::deque<Item>> channels_;
   std::unique_ptr<BarrierAligner> aligner_;
+  std::optional<KeyCounts> counts_;
   std::unique_ptr<SimulatedWriter> writer_;
   SimulatedCommitter committer_;
   CommitTracker tracker_;

@@ -165,7 +165,7 @@ void SimulatedTaskManager::recover_sink(Attempt attempt, SinkRecovery recovery) 
       });
 }
 
-void SimulatedTaskManager::deploy_task(Attempt attempt, int subtask) {
+void SimulatedTaskManager::deploy_task(Attempt attempt, int subtask, pb::OperatorState restored) {
   const Teller report = teller();
   TaskReports reports;
   reports.running = [report, attempt, subtask] {
@@ -194,9 +194,9 @@ void SimulatedTaskManager::deploy_task(Attempt attempt, int subtask) {
       jobmanager.commit_reported(attempt, committable, result);
     });
   };
-  tasks_.push_back(
-      {attempt, subtask,
-       std::make_unique<SimulatedTask>(world_, process_, subtask, std::move(reports))});
+  tasks_.push_back({attempt, subtask,
+                    std::make_unique<SimulatedTask>(world_, process_, subtask, std::move(restored),
+                                                    std::move(reports))});
   after([report, attempt, subtask] {
     report([=](SimulatedJobManager& jobmanager) { jobmanager.deployed(attempt, subtask); });
   });

@@ -35,7 +35,7 @@ class SimulatedTaskManager {
   void recover_sink(Attempt attempt, SinkRecovery recovery);
   void resolved_durable(Attempt attempt);
   void start_source(Attempt attempt);
-  void deploy_task(Attempt attempt, int subtask);
+  void deploy_task(Attempt attempt, int subtask, pb::OperatorState restored);
   SimulatedTask* task(Attempt attempt, int subtask);
   void start_tasks(Attempt attempt, uint64_t generation, const std::vector<SimulatedTask*>& peers);
   void add_splits(Attempt attempt, int subtask, const std::vector<SplitPosition>& splits);
