@@ -42,7 +42,7 @@ class SourceReaderBase {
   virtual ~SourceReaderBase() = default;
 
   virtual void open(SourceReaderContext& context) = 0;
-  virtual void add_splits(std::span<const Split> splits) = 0;
+  virtual void add_splits(std::span<const Split> splits) = 0;  // none: event time doesn't wait
   // No split will be added any more: the reader ends when its own have ended.
   virtual void no_more_splits() = 0;
   // Collects one bounded batch (thousands of records, not more) into the output, waiting at most

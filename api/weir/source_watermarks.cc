@@ -15,6 +15,7 @@ SourceWatermarks::Split* SourceWatermarks::find(std::string_view id) {
 }
 
 void SourceWatermarks::add_split(std::string_view id) {
+  is_without_splits_ = false;
   Split* split = find(id);
   if (split == nullptr) split = &splits_.emplace_back();
   split->id = id;
@@ -75,9 +76,9 @@ SourceWatermarks::Decision SourceWatermarks::end_poll(std::int64_t now_ms) {
     if (watermark > watermark_) decision.watermark = watermark_ = watermark;
   }
   // That all splits have ended is the end of the stream, which the task tells.
-  const bool idle = all_idle && options_.idle_timeout.has_value();
+  const bool idle = is_without_splits_ || (all_idle && options_.idle_timeout.has_value());
   decision.becomes_idle = idle && !idle_;
-  idle_ = idle;
+  if (idle) idle_ = true;
   return decision;
 }
 

@@ -37,6 +37,8 @@ class SourceWatermarks {
   explicit SourceWatermarks(Options options);
 
   void add_split(std::string_view id);
+  // The reader has no split: it is idle until one that it is given later brings a record.
+  void add_none() { is_without_splits_ = true; }
   // The records observed from now on are of this split.
   void begin_split(std::string_view id);
   // It has ended: it isn't waited for.
@@ -71,6 +73,7 @@ class SourceWatermarks {
   std::deque<Split> splits_;  // of stable addresses; the first is of readers that name none
   Split* current_;
   bool names_splits_ = false;
+  bool is_without_splits_ = false;
   std::optional<std::int64_t> last_poll_ms_;
   std::int64_t polled_ms_ = 0;
   Timestamp watermark_ = kNothing;

@@ -93,6 +93,31 @@ TEST(SourceWatermarksTest, SayWhenEverySplitIsIdleAndWhenOneIsNot) {
   EXPECT_EQ(watermarks.end_poll(110).watermark, 8);
 }
 
+TEST(SourceWatermarksTest, AReaderWithoutSplitsIsIdleUntilALaterOneBringsARecord) {
+  SourceWatermarks watermarks(bound(0));
+  watermarks.add_none();
+  EXPECT_TRUE(watermarks.end_poll(0).becomes_idle);
+  EXPECT_FALSE(watermarks.end_poll(1).becomes_idle);
+  watermarks.add_split("a");
+  EXPECT_FALSE(watermarks.end_poll(2).becomes_idle);
+  watermarks.begin_split("a");
+  EXPECT_TRUE(watermarks.observe(8));
+  EXPECT_EQ(watermarks.end_poll(3).watermark, 7);
+}
+
+TEST(SourceWatermarksTest, ASplitThatIsAddedToAnIdleReaderMakesItActiveWithItsFirstRecord) {
+  SourceWatermarks watermarks(idle_after(40));
+  watermarks.add_split("a");
+  watermarks.begin_split("a");
+  bool idle = false;
+  for (int now = 0; now <= 100; now += 10) idle |= watermarks.end_poll(now).becomes_idle;
+  ASSERT_TRUE(idle);
+  watermarks.add_split("b");
+  watermarks.end_poll(110);
+  watermarks.begin_split("b");
+  EXPECT_TRUE(watermarks.observe(5));
+}
+
 TEST(SourceWatermarksTest, APauseOfTheTaskMakesNothingIdle) {
   SourceWatermarks watermarks(idle_after(40));
   watermarks.observe(5);
@@ -185,15 +210,14 @@ class TimeLine final : public Output<int> {
   std::vector<bool> idles;
 };
 
-void read_all(const WatermarkStrategy<int>& strategy, Batches batches, TimeLine& output,
-              int polls) {
+void read_all(const WatermarkStrategy<int>& strategy, Batches batches, TimeLine& output, int polls,
+              const std::vector<Split>& splits = {{"a", ""}, {"b", ""}}) {
   StreamExecutionEnvironment env;
   env.from_source(BatchSource(std::move(batches)), strategy, "in");
   ASSERT_EQ(env.graph().nodes.size(), 1u);
   const auto reader = env.graph().nodes[0].factory->create_reader(output);
   TestReaderContext context;
   reader->open(context);
-  const std::vector<Split> splits = {{"a", ""}, {"b", ""}};
   reader->add_splits(splits);
   for (int i = 0; i < polls; ++i) reader->poll(milliseconds(0));
   reader->close();
@@ -216,6 +240,12 @@ TEST(WatermarkStrategyTest, WatermarksFollowEachBatchBySplit) {
            {{{{1, 2}, {}}, {{9}, {4}}, {{}, {20}}}}, output, 4);
   EXPECT_THAT(output.events, ElementsAre(10, 20, 90, 40, -39, 200, -89));
   EXPECT_THAT(output.idles, IsEmpty());
+}
+
+TEST(WatermarkStrategyTest, NobodyWaitsForAReaderThatWasGivenNoSplit) {
+  TimeLine output;
+  read_all(WatermarkStrategy<int>::for_monotonous_timestamps(), {}, output, 2, {});
+  EXPECT_THAT(output.idles, ElementsAre(true));
 }
 
 TEST(WatermarkStrategyTest, RefusesWhatMakesNoSense) {

@@ -30,6 +30,7 @@ class WatermarkingReader final : public SourceReaderBase {
   void open(SourceReaderContext& context) override { reader_->open(context); }
   void add_splits(std::span<const Split> splits) override {
     if (watermarks_) {
+      if (splits.empty()) watermarks_->add_none();
       for (const Split& split : splits) watermarks_->add_split(split.id);
     }
     reader_->add_splits(splits);

@@ -19,10 +19,13 @@ namespace {
 
 using cluster_test::KafkaFixture;
 using std::chrono::milliseconds;
+using testing::_;
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 using testing::SizeIs;
 
 KafkaFixture& broker() {
@@ -308,6 +311,14 @@ TEST_F(SourceClusterTest, FindsNewTopicsOfItsPatternAndReadsThemFromTheBeginning
   EXPECT_THAT(source.read(1), ElementsAre("new"));
   broker().produce(stem, {"after"});
   EXPECT_THAT(source.read(1), ElementsAre("after"));
+}
+
+TEST_F(SourceClusterTest, AReaderThatGetsNoPartitionIsToldSo) {
+  SourceUnderTest source(options(), /*parallelism=*/4);
+  source.coordinator_->restore(source.resolve(), {});
+  source.coordinator_->start();
+  EXPECT_THAT(source.context_.assigned_, SizeIs(4));
+  EXPECT_THAT(source.context_.assigned_, Contains(Pair(_, IsEmpty())));
 }
 
 TEST_F(SourceClusterTest, AWaitingPollIsWokenUp) {

@@ -101,7 +101,11 @@ void KafkaSourceCoordinator::restore(std::string_view state, std::span<const Spl
 
 void KafkaSourceCoordinator::start() {
   last_discovery_ = std::chrono::steady_clock::now();
-  assign(known_splits());
+  std::map<int, std::vector<Split>> by_owner = by_subtask(known_splits());
+  // Those that have none are told so.
+  for (int subtask = 0; subtask < context_->parallelism(); ++subtask) {
+    context_->assign_splits(subtask, std::move(by_owner[subtask]));
+  }
   if (!options_.bounded) return;
   for (int subtask = 0; subtask < context_->parallelism(); ++subtask) {
     context_->signal_no_more_splits(subtask);
@@ -123,7 +127,9 @@ void KafkaSourceCoordinator::tick() {
   absl::StatusOr<std::vector<PartitionSplit>> found = find_splits(OffsetsInitializer::earliest());
   context_->set_gauge("partitionDiscoveryFailed", found.ok() ? 0 : 1);
   if (!found.ok()) return;  // the next interval tries again
-  assign(*found);
+  for (auto& [subtask, owned] : by_subtask(*found)) {
+    context_->assign_splits(subtask, std::move(owned));
+  }
   add(*std::move(found));
 }
 
@@ -133,13 +139,14 @@ void KafkaSourceCoordinator::add(std::vector<PartitionSplit> splits) {
   }
 }
 
-void KafkaSourceCoordinator::assign(const std::vector<PartitionSplit>& splits) {
-  std::map<int, std::vector<Split>> by_subtask;
+std::map<int, std::vector<Split>> KafkaSourceCoordinator::by_subtask(
+    const std::vector<PartitionSplit>& splits) const {
+  std::map<int, std::vector<Split>> result;
   for (const PartitionSplit& split : splits) {
-    by_subtask[owner_of(split.topic, split.partition, context_->parallelism())].push_back(
+    result[owner_of(split.topic, split.partition, context_->parallelism())].push_back(
         to_split(split));
   }
-  for (auto& [subtask, owned] : by_subtask) context_->assign_splits(subtask, std::move(owned));
+  return result;
 }
 
 std::vector<PartitionSplit> KafkaSourceCoordinator::known_splits() const {

@@ -39,7 +39,7 @@ class KafkaSourceCoordinator final : public SourceCoordinator {
   // Splits of partitions not known yet, starting by `start`.
   absl::StatusOr<std::vector<PartitionSplit>> find_splits(const OffsetsInitializer& start);
   void add(std::vector<PartitionSplit> splits);
-  void assign(const std::vector<PartitionSplit>& splits);
+  std::map<int, std::vector<Split>> by_subtask(const std::vector<PartitionSplit>& splits) const;
   std::vector<PartitionSplit> known_splits() const;
 
   const KafkaSourceOptions options_;

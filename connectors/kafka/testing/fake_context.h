@@ -61,7 +61,8 @@ class FakeReaderContext : public FakeContext<SourceReaderContext> {
 class FakeCoordinatorContext : public FakeContext<SourceCoordinatorContext> {
  public:
   void assign_splits(int subtask, std::vector<Split> splits) override {
-    for (Split& split : splits) assigned_[subtask].push_back(std::move(split));
+    std::vector<Split>& assigned = assigned_[subtask];
+    for (Split& split : splits) assigned.push_back(std::move(split));
   }
   void signal_no_more_splits(int subtask) override { ended_.insert(subtask); }
   void send_to_reader(int /*subtask*/, std::string /*event*/) override {}
