@@ -1,7 +1,7 @@
 // Fills a topic, round robin over its partitions.
 //
 //   fill --brokers B --topic T --records N [--kind lines] [--bytes 100] [--keys K] [--rate R/s]
-//        [--first I]
+//        [--first I] [--jitter-ms J]
 //
 // kind    a record
 // lines   its creation time ("%013lld,", wall clock ms), its number ("%010lld,") and padding
@@ -9,8 +9,11 @@
 // events  "k%07lld,%013lld,%lld": key, event time, number; at the end a record in each partition
 //         that lets event time pass all windows
 //
-// With a rate the records are spread evenly over each second, in ticks of a millisecond.
+// With a rate the records are spread evenly over each second, in ticks of a millisecond. With
+// jitter event times are up to J ms less than they would be. SIGTERM ends the records where they
+// are.
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -24,6 +27,7 @@ namespace weir::bench {
 namespace {
 
 std::int64_t delivery_errors = 0;
+volatile std::sig_atomic_t is_ended = 0;
 
 void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) ++delivery_errors;
@@ -35,6 +39,7 @@ class RecordMaker {
   explicit RecordMaker(const CommandLine& args)
       : kind_(args.get("kind", "lines")),
         keys_(args.get_int("keys", 1)),
+        jitter_ms_(args.get_int("jitter-ms", 0)),
         value_(std::max<std::size_t>(static_cast<std::size_t>(args.get_int("bytes", 100)), 64),
                'x') {
     if (kind_ != "lines" && kind_ != "keyed" && kind_ != "events") {
@@ -51,7 +56,7 @@ class RecordMaker {
     }
     put_key(key_of(number, keys_));
     if (kind_ == "keyed") return value_;
-    return event(event_time_ms_of(number, keys_), number);
+    return event(event_time_ms_of(number, keys_) - number * kStride % (jitter_ms_ + 1), number);
   }
   std::string_view make_closing() {
     put_key(0);
@@ -83,6 +88,7 @@ class RecordMaker {
 
   const std::string kind_;
   const std::int64_t keys_;
+  const std::int64_t jitter_ms_;
   std::string value_;
 };
 
@@ -114,7 +120,7 @@ int run(const CommandLine& args) {
   rd_kafka_topic_t* rkt = rd_kafka_topic_new(producer, topic.c_str(), nullptr);
 
   const auto start = std::chrono::steady_clock::now();
-  for (std::int64_t i = 0; i < records; ++i) {
+  for (std::int64_t i = 0; i < records && is_ended == 0; ++i) {
     if (rate > 0) {
       const auto due = start + std::chrono::milliseconds(i * 1000 / rate);
       if (due > std::chrono::steady_clock::now()) {
@@ -140,5 +146,6 @@ int run(const CommandLine& args) {
 }  // namespace weir::bench
 
 int main(int argc, char** argv) {
+  std::signal(SIGTERM, [](int) { weir::bench::is_ended = 1; });
   return weir::bench::run(weir::bench::CommandLine(argc, argv));
 }
