@@ -1,6 +1,7 @@
 #include "tests/cluster/processed_drill.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -55,6 +56,12 @@ std::set<int> subtasks(const std::vector<SinkTransaction>& transactions) {
   return result;
 }
 
+Lines processed_lines(const Lines& input) {
+  Lines output;
+  for (const std::string& line : input) output.push_back("processed_" + line);
+  return output;
+}
+
 void expect_no_drill_left_anything_open(KafkaFixture& kafka) {
   EXPECT_EQ(kafka.open_transactions(kOutputName), std::vector<std::string>{});
 }
@@ -73,12 +80,17 @@ void ProcessedDrill::start(const std::vector<std::string>& run_flags) {
 }
 
 void ProcessedDrill::start_input() {
-  fill_ = std::make_unique<Process>(
-      std::vector<std::string>{std::string(WEIR_BINARY_DIR) + "/bin/bench-fill", "--brokers",
-                               kafka_.bootstrap(), "--topic", input_, "--records",
-                               std::to_string(options_.records), "--rate",
-                               std::to_string(options_.records_per_second)},
-      Environment{}, cluster_->folder() + "/log/fill.log");
+  std::vector<std::string> command = {std::string(WEIR_BINARY_DIR) + "/bin/bench-fill",
+                                      "--brokers",
+                                      kafka_.bootstrap(),
+                                      "--topic",
+                                      input_,
+                                      "--records",
+                                      std::to_string(options_.records),
+                                      "--rate",
+                                      std::to_string(options_.records_per_second)};
+  command.insert(command.end(), options_.input_arguments.begin(), options_.input_arguments.end());
+  fill_ = std::make_unique<Process>(command, Environment{}, cluster_->folder() + "/log/fill.log");
 }
 
 std::vector<std::string> ProcessedDrill::job_arguments() const {
@@ -111,6 +123,11 @@ void ProcessedDrill::submit(const std::vector<std::string>& run_flags) {
   job_ = cluster_->submit(options_.library, job_arguments(), flags);
 }
 
+void ProcessedDrill::rescale(int parallelism) {
+  const std::string path = savepoint("stop");
+  submit({"-s", path, "-p", std::to_string(parallelism)});
+}
+
 std::string ProcessedDrill::savepoint(const std::string& command) {
   const CommandResult result = cluster_->weir({command, job_});
   std::smatch found;
@@ -121,7 +138,8 @@ std::string ProcessedDrill::savepoint(const std::string& command) {
 }
 
 void ProcessedDrill::stop_input() {
-  fill_->kill();
+  fill_->signal(SIGTERM);
+  wait_for_input(kOutputTimeout);
 }
 
 void ProcessedDrill::wait_for_input(std::chrono::milliseconds timeout) {
@@ -216,6 +234,15 @@ void ProcessedDrill::wait_for_checkpoints(int completed) {
                        [&] { return cluster_->completed_checkpoints(job_) >= completed; });
 }
 
+void ProcessedDrill::wait_for_progress() {
+  int completed = 0;
+  cluster_->wait_until("the JobManager", [&] {
+    completed = cluster_->completed_checkpoints(job_);
+    return true;
+  });
+  wait_for_checkpoints(completed + 2);
+}
+
 void ProcessedDrill::wait_for_commits_above(std::uint64_t generation) {
   cluster_->wait_until("commits of a new attempt", [&] {
     return std::ranges::any_of(transactions(), [&](const SinkTransaction& each) {
@@ -225,14 +252,13 @@ void ProcessedDrill::wait_for_commits_above(std::uint64_t generation) {
 }
 
 std::string ProcessedDrill::output_difference() {
-  std::vector<std::string> expected = kafka_.read_uncommitted(input_);
-  for (std::string& value : expected) value = "processed_" + value;
-  return difference(std::move(expected), kafka_.read_committed(output_));
+  return difference(options_.expected_output(kafka_.read_uncommitted(input_)),
+                    kafka_.read_committed(output_));
 }
 
 void ProcessedDrill::expect_exact() {
   stop_input();
-  const std::size_t records = kafka_.read_uncommitted(input_).size();
+  const std::size_t records = options_.expected_output(kafka_.read_uncommitted(input_)).size();
   ASSERT_GT(records, 0U);
   try {
     cluster_->wait_until(
@@ -240,7 +266,7 @@ void ProcessedDrill::expect_exact() {
         kOutputTimeout);
   } catch (const std::exception& error) {
     ADD_FAILURE() << ::testing::PrintToString(kafka_.open_transactions(prefix_)) << " are open, of "
-                  << records << " records " << kafka_.read_committed(output_).size()
+                  << records << " records of output " << kafka_.read_committed(output_).size()
                   << " are visible and " << kafka_.read_uncommitted(output_).size() << " written; "
                   << error.what();
   }

@@ -1,10 +1,11 @@
 #pragma once
 
-// The main job under fire: examples/processed on a real cluster and a real Kafka, with input that
-// flows at a fixed rate, and the verdict of clients that aren't Weir's.
+// A job under fire, examples/processed unless the options say another: on a real cluster and a real
+// Kafka, with input that flows at a fixed rate, and the verdict of clients that aren't Weir's.
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -16,6 +17,11 @@
 #include "tests/cluster/process.h"
 
 namespace weir::cluster_test {
+
+using Lines = std::vector<std::string>;
+
+// "processed_" + line of each.
+Lines processed_lines(const Lines& input);
 
 struct DrillOptions {
   // With as many slots as the job needs, a job that lost a process waits until it is back: what the
@@ -29,6 +35,9 @@ struct DrillOptions {
   std::string transaction_timeout = "10min";
   int records = 10'000'000;  // by default more than flow until stop_input()
   int records_per_second = 2'000;
+  std::vector<std::string> input_arguments;  // of bench-fill, besides those above
+  // What the output must hold, in any order, given all that is in the input.
+  std::function<Lines(const Lines& input)> expected_output = processed_lines;
 };
 
 // A transaction of the job's sink, as its coordinator in Kafka shows it.
@@ -66,9 +75,11 @@ class ProcessedDrill {
   void start_input();
   // Submits it once more with other flags (`-s savepoint`, `-p 3`); the input goes on.
   void submit(const std::vector<std::string>& run_flags);
+  // Stops it with a savepoint and goes on from that with other parallelism, as another job.
+  void rescale(int parallelism);
   // The path that `weir savepoint` (or `stop`) prints.
   std::string savepoint(const std::string& command = "savepoint");
-  // Ends the input where it is.
+  // Ends the input where it is: what was made is written, and closing records if it has some.
   void stop_input();
   // Waits until all `records` are written.
   void wait_for_input(std::chrono::milliseconds timeout);
@@ -97,11 +108,13 @@ class ProcessedDrill {
   int restarts();
 
   void wait_for_checkpoints(int completed);
+  // Until some more are completed: the job runs.
+  void wait_for_progress();
   // Until an attempt with a generation above this one has committed something.
   void wait_for_commits_above(std::uint64_t generation);
 
-  // Ends the input and waits for its output, then: kcat, reading committed, finds "processed_" + v
-  // exactly once for every input v. Adds a test failure otherwise.
+  // Ends the input and waits for its output, then: kcat, reading committed, finds everything that
+  // is expected exactly once. Adds a test failure otherwise.
   void expect_exact();
   // Cancels the job and expects that Kafka's own tool finds nothing open under the prefix.
   void expect_nothing_open_after_cancel();
