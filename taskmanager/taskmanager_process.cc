@@ -23,6 +23,7 @@
 #include "taskmanager/server/library_download.h"
 #include "taskmanager/server/task_executor.h"
 #include "taskmanager/state/keyed_state_backends.h"
+#include "taskmanager/state/state_folder.h"
 #include "weir/error.h"
 
 namespace weir {
@@ -54,10 +55,6 @@ std::string library_folder(const Config& config) {
   return absl::StrCat(temporary_folder(config), "/weir-libraries-", ::getuid());
 }
 
-std::string state_folder(const Config& config, const std::string& id) {
-  return absl::StrCat(temporary_folder(config), "/weir-state-", id);
-}
-
 size_t managed_bytes(const Config& config) {
   const int64_t size = config.get(options::kManagedMemory).bytes;
   if (size > 0) return static_cast<size_t>(size);
@@ -76,9 +73,9 @@ size_t managed_bytes(const Config& config) {
 
 class TaskManagerProcess::Parts {
  public:
-  Parts(const Config& config, std::unique_ptr<NetworkEnvironment> network,
-        OnRegistered on_registered)
-      : id_(new_id(config)),
+  Parts(const Config& config, std::string id, std::unique_ptr<NetworkEnvironment> network,
+        std::unique_ptr<StateFolder> state_folder, OnRegistered on_registered)
+      : id_(std::move(id)),
         host_(config.get(options::kTaskManagerHost)),
         slots_(static_cast<int>(config.get(options::kTaskSlots))),
         address_(absl::StrCat(config.get(options::kJobManagerRpcAddress), ":",
@@ -86,7 +83,8 @@ class TaskManagerProcess::Parts {
         on_registered_(std::move(on_registered)),
         channel_(rpc::make_channel(address_)),
         network_(std::move(network)),
-        state_backends_(state_folder(config, id_), managed_bytes(config), slots_),
+        state_folder_(std::move(state_folder)),
+        state_backends_(state_folder_->path(), managed_bytes(config), slots_),
         download_(channel_),
         libraries_(library_folder(config),
                    [this](const std::string& sha256, const std::string& path) {
@@ -218,6 +216,7 @@ class TaskManagerProcess::Parts {
 
   // Each outlives what stands below it; the mailbox is shut down before any of them goes.
   const std::unique_ptr<NetworkEnvironment> network_;
+  const std::unique_ptr<StateFolder> state_folder_;
   KeyedStateBackends state_backends_;
   Mailbox mailbox_{{.name = "taskmanager"}};
   LibraryDownload download_;
@@ -234,8 +233,11 @@ absl::StatusOr<std::unique_ptr<TaskManagerProcess>> TaskManagerProcess::start(
   }
   WEIR_ASSIGN_OR_RETURN(auto network,
                         NetworkEnvironment::start(NetworkEnvironment::Options::of(config)));
+  std::string id = new_id(config);
+  WEIR_ASSIGN_OR_RETURN(auto state_folder, StateFolder::create(temporary_folder(config), id));
   return std::unique_ptr<TaskManagerProcess>(new TaskManagerProcess(
-      std::make_unique<Parts>(config, std::move(network), std::move(on_registered))));
+      std::make_unique<Parts>(config, std::move(id), std::move(network), std::move(state_folder),
+                              std::move(on_registered))));
 }
 
 TaskManagerProcess::TaskManagerProcess(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
