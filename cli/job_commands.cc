@@ -33,6 +33,16 @@ std::string show_fault(const pb::Fault& fault) {
                      fault.where(), fault.cause());
 }
 
+// Of a vertex's subtasks the one that counts: the slowest holds up the others.
+std::string show_largest_share(const pb::VertexDetails& vertex,
+                               double (pb::TaskRates::*ms_per_second)() const) {
+  double largest = -1;
+  for (const pb::SubtaskDetails& subtask : vertex.subtasks()) {
+    if (subtask.has_rates()) largest = std::max(largest, (subtask.rates().*ms_per_second)());
+  }
+  return largest < 0 ? "-" : fmt::format("{:.0f} %", largest / 10);
+}
+
 }  // namespace
 
 absl::Status list_jobs(JobManagerClient& client, const ClientOptions& options,
@@ -86,10 +96,13 @@ absl::Status show_status(JobManagerClient& client, const ClientOptions& options,
   }
 
   fmt::print("\n");
-  std::vector<std::vector<std::string>> rows = {{"VERTEX", "PARALLELISM", "RECORDS IN", "OUT"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"VERTEX", "PARALLELISM", "RECORDS IN", "OUT", "BUSY", "BACKPRESSURED"}};
   for (const pb::VertexDetails& vertex : job.vertices()) {
     rows.push_back({vertex.name(), absl::StrCat(vertex.parallelism()),
-                    absl::StrCat(vertex.records_in()), absl::StrCat(vertex.records_out())});
+                    absl::StrCat(vertex.records_in()), absl::StrCat(vertex.records_out()),
+                    show_largest_share(vertex, &pb::TaskRates::busy_ms),
+                    show_largest_share(vertex, &pb::TaskRates::backpressured_ms)});
   }
   print_table(rows);
 

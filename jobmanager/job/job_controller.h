@@ -174,7 +174,11 @@ class JobController {
   AttemptDescription attempt_;
   std::vector<std::string> resources_;
   std::map<TaskIndex, pb::TaskStateChanged::State> task_states_;
-  std::map<TaskIndex, pb::TaskMetrics> metrics_;
+  struct TaskFigures {
+    pb::TaskMetrics totals;
+    std::optional<pb::TaskRates> rates;
+  };
+  std::map<TaskIndex, TaskFigures> metrics_;
   std::map<std::string, pb::CoordinatorMetrics> coordinator_metrics_;  // by uid
   int64_t attempt_start_ms_ = 0;
   Mailbox::TimerId restart_timer_ = 0;

@@ -127,7 +127,8 @@ void JobController::show_subtask(TaskIndex task, bool finished, pb::VertexDetail
   }
   const auto metrics = metrics_.find(task);
   if (metrics == metrics_.end()) return;
-  copy_figures(metrics->second, *subtask);
+  copy_figures(metrics->second.totals, *subtask);
+  if (const auto& rates = metrics->second.rates) *subtask->mutable_rates() = *rates;
   add_figures(*subtask, vertex);
 }
 

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jobmanager/job/job_controller.h"
+#include "jobmanager/job/task_rates.h"
 
 namespace weir {
 
@@ -118,7 +119,9 @@ void JobController::route(const pb::SourceEvent& event) {
 
 void JobController::on_metrics(const pb::TaskMetrics& metrics) {
   if (Attempt(metrics.task().attempt()) != machine_.attempt()) return;
-  metrics_[{metrics.task().vertex(), metrics.task().subtask()}] = metrics;
+  TaskFigures& figures = metrics_[{metrics.task().vertex(), metrics.task().subtask()}];
+  if (auto rates = rates_between(figures.totals, metrics)) figures.rates = std::move(rates);
+  figures.totals = metrics;
 }
 
 void JobController::on_metrics(const pb::CoordinatorMetrics& metrics) {

@@ -83,6 +83,16 @@ Metrics subtask_metrics(const pb::SubtaskDetails& subtask) {
                      {"accumulateBusyTimeMs", absl::StrCat(subtask.busy_ms())},
                      {"accumulateIdleTimeMs", absl::StrCat(subtask.idle_ms())},
                      {"accumulateBackPressuredTimeMs", absl::StrCat(subtask.backpressured_ms())}};
+  if (subtask.has_rates()) {
+    const pb::TaskRates& rates = subtask.rates();
+    metrics["busyTimeMsPerSecond"] = absl::StrCat(std::lround(rates.busy_ms()));
+    metrics["idleTimeMsPerSecond"] = absl::StrCat(std::lround(rates.idle_ms()));
+    metrics["backPressuredTimeMsPerSecond"] = absl::StrCat(std::lround(rates.backpressured_ms()));
+    metrics["numRecordsInPerSecond"] = absl::StrCat(rates.records_in());
+    metrics["numRecordsOutPerSecond"] = absl::StrCat(rates.records_out());
+    metrics["numBytesInPerSecond"] = absl::StrCat(rates.bytes_in());
+    metrics["numBytesOutPerSecond"] = absl::StrCat(rates.bytes_out());
+  }
   for (const auto& [name, value] : subtask.gauges()) metrics[name] = absl::StrCat(value);
   return metrics;
 }

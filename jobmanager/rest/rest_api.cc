@@ -201,6 +201,9 @@ void RestApi::add_vertex_routes() {
   add("/taskmanagers", [this](const auto& details, const auto& vertex, const auto&, const auto&) {
     return vertex_taskmanagers_body(details, vertex, now_ms());
   });
+  add("/backpressure", [this](const auto&, const auto& vertex, const auto&, const auto&) {
+    return backpressure_body(vertex, now_ms());
+  });
   add("/metrics", [](const auto&, const auto& vertex, const Request& request, const auto&) {
     return metrics_body(vertex_metrics(vertex), query_of(request, "get"));
   });

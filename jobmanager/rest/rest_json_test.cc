@@ -211,6 +211,16 @@ TEST(VertexJson, SaysWhereSubtasksRunAndSumsThemUp) {
   EXPECT_EQ(vertex_taskmanagers_body(job, job.vertices(0), kSampleNowMs)["taskmanagers"].size(), 2);
 }
 
+TEST(VertexJson, RatesTheBackpressureOfItsWorstSubtask) {
+  const pb::JobDetails job = sample_job();
+  const Json body = backpressure_body(job.vertices(0), kSampleNowMs);
+  EXPECT_THAT(shape_differences(golden("backpressure"), body), IsEmpty());
+  EXPECT_EQ(body["backpressureLevel"], "high");
+  EXPECT_EQ(body["subtasks"][0]["backpressureLevel"], "ok");
+  EXPECT_EQ(body["subtasks"][1]["ratio"], 0.6);
+  EXPECT_EQ(backpressure_body(pb::VertexDetails(), kSampleNowMs)["status"], "deprecated");
+}
+
 TEST(VertexJson, TakesItsStateFromItsWorstSubtask) {
   pb::VertexDetails vertex;
   vertex.set_parallelism(2);
@@ -277,6 +287,14 @@ TEST(MetricJson, ShowsHowLongTransactionsWaitForTheirCommit) {
   pb::JobDetails job = sample_job();
   job.set_transaction_oldest_prepared_age_ms(4200);
   EXPECT_EQ(job_metrics(job, kSampleNowMs).at("weir_transaction_oldest_prepared_age_ms"), "4200");
+}
+
+TEST(MetricJson, ShowsWhatSubtasksDoPerSecond) {
+  const Metrics metrics = vertex_metrics(sample_job().vertices(0));
+  EXPECT_EQ(metrics.at("0.busyTimeMsPerSecond"), "300");
+  EXPECT_EQ(metrics.at("0.idleTimeMsPerSecond"), "600");
+  EXPECT_EQ(metrics.at("1.backPressuredTimeMsPerSecond"), "600");
+  EXPECT_EQ(metrics.at("1.numRecordsInPerSecond"), "2500.5");
 }
 
 TEST(MetricJson, AggregatesOverSubtasks) {

@@ -57,6 +57,11 @@ pb::JobDetails sample_job() {
     subtask->set_start_time_ms(kSampleNowMs - 52000);
     subtask->set_records_in(100 + 300 * static_cast<uint64_t>(i));
     subtask->set_busy_ms(15 + 10 * static_cast<uint64_t>(i));
+    pb::TaskRates* rates = subtask->mutable_rates();
+    rates->set_busy_ms(300);
+    rates->set_backpressured_ms(100 + 500 * i);
+    rates->set_idle_ms(600 - 500 * i);
+    rates->set_records_in(2500.5);
   }
   job.mutable_checkpoint_counts()->set_total(3);
   job.mutable_checkpoint_counts()->set_completed(2);

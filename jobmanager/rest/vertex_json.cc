@@ -101,6 +101,12 @@ pb::SubtaskDetails sum_of(const Subtasks& subtasks) {
   return sum;
 }
 
+// As Flink rates the share of its time that a subtask waits for those that read from it.
+const char* backpressure_level(double ratio) {
+  if (ratio <= 0.1) return "ok";
+  return ratio <= 0.5 ? "low" : "high";
+}
+
 }  // namespace
 
 int64_t end_time_ms(const pb::JobStatus& job) {
@@ -169,6 +175,28 @@ Json vertex_body(const pb::JobDetails& job, const pb::VertexDetails& vertex, int
           {"now", now_ms},
           {"subtasks", std::move(subtasks)},
           {"aggregated", aggregated(all_subtasks(vertex))}};
+}
+
+Json backpressure_body(const pb::VertexDetails& vertex, int64_t now_ms) {
+  Json subtasks = Json::array();
+  double worst = 0;
+  for (const pb::SubtaskDetails& subtask : vertex.subtasks()) {
+    if (!subtask.has_rates()) continue;
+    const double ratio = subtask.rates().backpressured_ms() / 1000;
+    worst = std::max(worst, ratio);
+    subtasks.push_back({{"subtask", subtask.subtask()},
+                        {"backpressureLevel", backpressure_level(ratio)},
+                        {"backpressure-level", backpressure_level(ratio)},
+                        {"ratio", ratio},
+                        {"idleRatio", subtask.rates().idle_ms() / 1000},
+                        {"busyRatio", subtask.rates().busy_ms() / 1000}});
+  }
+  if (subtasks.empty()) return {{"status", "deprecated"}};  // Flink's word for not known yet
+  return {{"status", "ok"},
+          {"backpressureLevel", backpressure_level(worst)},
+          {"backpressure-level", backpressure_level(worst)},
+          {"end-timestamp", now_ms},
+          {"subtasks", std::move(subtasks)}};
 }
 
 Json vertex_taskmanagers_body(const pb::JobDetails& job, const pb::VertexDetails& vertex,

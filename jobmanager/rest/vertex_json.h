@@ -21,6 +21,8 @@ int32_t tasks_in_state(const pb::VertexDetails& vertex, const std::string& state
 Json vertex_summary(const pb::JobDetails& job, const pb::VertexDetails& vertex, int64_t now_ms);
 // GET /jobs/:id/vertices/:v
 Json vertex_body(const pb::JobDetails& job, const pb::VertexDetails& vertex, int64_t now_ms);
+// GET /jobs/:id/vertices/:v/backpressure
+Json backpressure_body(const pb::VertexDetails& vertex, int64_t now_ms);
 // GET /jobs/:id/vertices/:v/taskmanagers
 Json vertex_taskmanagers_body(const pb::JobDetails& job, const pb::VertexDetails& vertex,
                               int64_t now_ms);
