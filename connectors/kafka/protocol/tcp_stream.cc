@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/file_descriptor.h"
 #include "common/status.h"
 #include "connectors/kafka/protocol/byte_stream.h"
 
@@ -32,21 +33,6 @@ int poll_timeout_ms(Deadline deadline) {
       std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
   return static_cast<int>(std::clamp<int64_t>(rest, 0, std::numeric_limits<int>::max()));
 }
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 absl::Status wait_for(int fd, short events, Deadline deadline) {
   for (;;) {
