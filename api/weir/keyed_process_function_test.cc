@@ -8,8 +8,8 @@
 #include <random>
 #include <set>
 
-#include "weir/environment.h"
 #include "weir/keyed_stream.h"
+#include "weir/testing/no_source.h"
 #include "weir/testing/operator_harness.h"
 
 namespace weir {
@@ -20,13 +20,8 @@ using testing::HarnessBackend;
 using testing::HarnessSnapshot;
 using ::testing::IsEmpty;
 using testing::OperatorHarness;
+using testing::stream_of;
 using ::testing::UnorderedElementsAre;
-
-class NoSource : public Source<std::string> {
- public:
-  std::unique_ptr<SourceReader<std::string>> create_reader() const override { return nullptr; }
-  std::unique_ptr<SourceCoordinator> create_coordinator() const override { return nullptr; }
-};
 
 // Does what a record "key command time" says, and emits "key domain time" for each timer.
 class Commanded : public KeyedProcessFunction<std::string, std::string, std::string> {
@@ -54,7 +49,7 @@ class Commanded : public KeyedProcessFunction<std::string, std::string, std::str
 };
 
 void add_job(StreamExecutionEnvironment& env) {
-  env.from_source(NoSource(), WatermarkStrategy<std::string>::no_watermarks(), "in")
+  stream_of<std::string>(env)
       .key_by([](std::string_view record) { return record.substr(0, record.find(' ')); })
       .process(Commanded());
 }

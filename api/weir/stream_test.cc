@@ -6,32 +6,21 @@
 
 #include <set>
 
-#include "weir/environment.h"
 #include "weir/test_context.h"
+#include "weir/testing/no_source.h"
 
 namespace weir {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-
-template <typename T>
-class NoSource : public Source<T> {
- public:
-  std::unique_ptr<SourceReader<T>> create_reader() const override { return nullptr; }
-  std::unique_ptr<SourceCoordinator> create_coordinator() const override { return nullptr; }
-};
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::stream_of;
 
 template <typename T>
 class NoSink : public Sink<T> {
  public:
   std::unique_ptr<SinkWriter<T>> create_writer() const override { return nullptr; }
 };
-
-template <typename T>
-DataStream<T> stream_of(StreamExecutionEnvironment& env) {
-  return env.from_source(NoSource<T>(), WatermarkStrategy<T>::no_watermarks(), "in");
-}
 
 std::string check_error(const StreamGraph& graph) {
   try {

@@ -5,16 +5,16 @@
 
 #include <algorithm>
 
-#include "weir/environment.h"
 #include "weir/test_context.h"
+#include "weir/testing/no_source.h"
 
 namespace weir {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::SizeIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 // An external system with transactions, which outlives every process that uses it.
 struct External {
@@ -98,7 +98,7 @@ struct Checkpoint {
   std::vector<std::string> writer_states;
 };
 
-class TwoPhaseCommitSinkTest : public testing::Test {
+class TwoPhaseCommitSinkTest : public ::testing::Test {
  protected:
   // One attempt's writer. Letting it go without close() is a crash.
   struct Process {
@@ -326,16 +326,9 @@ TEST_F(TwoPhaseCommitSinkTest, AStateOfAnotherVersionIsRefused) {
   EXPECT_THROW(internal::decode_transaction<Named>(""), FatalError);
 }
 
-class NoSource : public Source<std::string> {
- public:
-  std::unique_ptr<SourceReader<std::string>> create_reader() const override { return nullptr; }
-  std::unique_ptr<SourceCoordinator> create_coordinator() const override { return nullptr; }
-};
-
 TEST_F(TwoPhaseCommitSinkTest, AStreamTakesItAsASink) {
   StreamExecutionEnvironment env;
-  env.from_source(NoSource(), WatermarkStrategy<std::string>::no_watermarks(), "in")
-      .sink_to(ExternalSink(&external_));
+  testing::stream_of<std::string>(env).sink_to(ExternalSink(&external_));
   const StreamNode& node = env.graph().nodes[1];
   EXPECT_TRUE(node.has_coordinator);
   EXPECT_TRUE(node.has_committer);

@@ -9,7 +9,7 @@
 #include <set>
 #include <tuple>
 
-#include "weir/environment.h"
+#include "weir/testing/no_source.h"
 #include "weir/testing/operator_harness.h"
 #include "weir/windowed_stream.h"
 
@@ -22,13 +22,8 @@ using testing::HarnessBackend;
 using testing::HarnessSnapshot;
 using ::testing::IsEmpty;
 using testing::OperatorHarness;
+using testing::stream_of;
 using ::testing::UnorderedElementsAre;
-
-class NoSource : public Source<std::string> {
- public:
-  std::unique_ptr<SourceReader<std::string>> create_reader() const override { return nullptr; }
-  std::unique_ptr<SourceCoordinator> create_coordinator() const override { return nullptr; }
-};
 
 // Records are "key,value".
 std::string_view key_of(std::string_view record) {
@@ -39,8 +34,7 @@ std::int64_t value_of(std::string_view record) {
 }
 
 auto by_key(StreamExecutionEnvironment& env) {
-  return env.from_source(NoSource(), WatermarkStrategy<std::string>::no_watermarks(), "in")
-      .key_by(key_of);
+  return stream_of<std::string>(env).key_by(key_of);
 }
 
 struct Sum {
