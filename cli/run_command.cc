@@ -59,6 +59,9 @@ absl::StatusOr<Job> build_job(const Config& config, const RunOptions& run) {
   Job job;
   WEIR_ASSIGN_OR_RETURN(job.library, JobLibrary::load(run.library));
   WEIR_ASSIGN_OR_RETURN(const StreamGraph graph, job.library->build(run.arguments));
+  for (const StreamNode& node : graph.nodes) {
+    if (!node.caveat.empty()) fmt::print(stderr, "Note on '{}': {}.\n", node.name, node.caveat);
+  }
   Config checked;
   for (const auto& [key, value] : graph.configuration) {
     if (absl::Status status = checked.set(key, value); !status.ok()) {

@@ -11,7 +11,8 @@ set_target_properties(${WEIR_SDK_LIBRARIES} PROPERTIES INSTALL_RPATH "$ORIGIN")
 install(TARGETS ${WEIR_SDK_LIBRARIES}
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT sdk)
 
-foreach(headers api connectors/generator/include connectors/print/include connectors/kafka/include)
+foreach(headers api connectors/generator/include connectors/kafka/include connectors/print/include
+                connectors/socket/include)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/${headers}/weir" TYPE INCLUDE COMPONENT sdk
           FILES_MATCHING PATTERN "*.h")
 endforeach()

@@ -1,5 +1,7 @@
 #include "api/library/convert.h"
 
+#include <algorithm>
+
 #include "absl/strings/numbers.h"
 
 namespace weir {
@@ -40,6 +42,12 @@ pb::JobGraph::Edge to_proto(const StreamEdge& edge) {
   return result;
 }
 
+int parallelism_of(const StreamNode& node, int job_parallelism) {
+  if (node.parallelism > 0) return node.parallelism;
+  return node.parallelism_max > 0 ? std::min(job_parallelism, node.parallelism_max)
+                                  : job_parallelism;
+}
+
 // 0: not set.
 int max_parallelism_of(const pb::JobGraph& graph) {
   int result = 0;
@@ -74,7 +82,8 @@ pb::JobGraph to_proto(const StreamGraph& graph, int default_parallelism,
     out.set_kind(to_proto(node.kind));
     out.set_name(node.name);
     out.set_uid(node.uid);
-    out.set_parallelism(node.parallelism == 0 ? job_parallelism : node.parallelism);
+    out.set_parallelism(parallelism_of(node, job_parallelism));
+    out.set_parallelism_max(node.parallelism_max);
     for (const StreamEdge& edge : node.inputs) {
       out.add_inputs(edge.from);
       *out.add_edges() = to_proto(edge);

@@ -27,6 +27,20 @@ TEST(ConvertTest, ANodesParallelismWinsOverTheJobsAndThatOverTheDefault) {
   }
 }
 
+TEST(ConvertTest, ASourceCanLimitTheDefaultParallelism) {
+  class SingleSource : public EmptySource {
+   public:
+    int parallelism_max() const override { return 1; }
+  };
+  StreamExecutionEnvironment env;
+  env.from_source(SingleSource(), WatermarkStrategy<std::string>::no_watermarks(), "in")
+      .sink_to(EmptySink());
+  const pb::JobGraph graph = to_proto(env.graph(), 2, {}, {});
+  EXPECT_EQ(graph.nodes(0).parallelism(), 1);
+  EXPECT_EQ(graph.nodes(0).parallelism_max(), 1);
+  EXPECT_EQ(graph.nodes(1).parallelism(), 2);
+}
+
 TEST(ConvertTest, TheJobsConfigurationWinsOverTheGiven) {
   StreamExecutionEnvironment env;
   env.set("a", "job's");

@@ -69,10 +69,21 @@ class StreamExecutionEnvironment {
       S source, const WatermarkStrategy<typename S::Element>& watermarks, const std::string& name) {
     using T = typename S::Element;
     static_assert(std::is_base_of_v<Source<T>, S>, "from_source() takes a Source<T>");
-    const int node = internal::add_node(
+    const int parallelism_max = source.parallelism_max();
+    std::string caveat = source.caveat();
+    const int id = internal::add_node(
         graph_, NodeKind::kSource, name, {}, typeid(T).name(),
         std::make_shared<internal::SourceNode<T, S>>(std::move(source), watermarks));
-    return {graph_, node};
+    StreamNode& node = graph_.nodes[static_cast<std::size_t>(id)];
+    node.parallelism_max = parallelism_max;
+    node.caveat = std::move(caveat);
+    return {graph_, id};
+  }
+  // Without event time.
+  template <typename S>
+  DataStream<typename S::Element> from_source(S source, const std::string& name) {
+    return from_source(std::move(source), WatermarkStrategy<typename S::Element>::no_watermarks(),
+                       name);
   }
 
   const StreamGraph& graph() const { return graph_; }

@@ -64,6 +64,15 @@ void check_uids(const StreamGraph& graph) {
   }
 }
 
+void check_parallelism(const StreamNode& node) {
+  const std::string is = " of " + describe(node) + " is " + std::to_string(node.parallelism);
+  if (node.parallelism < 0) throw FatalError("the parallelism" + is + ": it must be at least 1");
+  if (node.parallelism_max > 0 && node.parallelism > node.parallelism_max) {
+    throw FatalError("the parallelism" + is + ": it can be at most " +
+                     std::to_string(node.parallelism_max));
+  }
+}
+
 void check_edges(const StreamGraph& graph) {
   std::vector<bool> is_read(graph.nodes.size(), false);
   for (const StreamNode& node : graph.nodes) {
@@ -111,10 +120,7 @@ void StreamGraph::check() const {
   for (const StreamNode& node : nodes) {
     has_source = has_source || node.kind == NodeKind::kSource;
     has_sink = has_sink || node.kind == NodeKind::kSink;
-    if (node.parallelism < 0) {
-      throw FatalError("the parallelism of " + describe(node) + " is " +
-                       std::to_string(node.parallelism) + ": it must be at least 1");
-    }
+    check_parallelism(node);
   }
   if (!has_source) throw FatalError("the job has no source: begin a stream by env.from_source()");
   if (!has_sink) throw FatalError("the job has no sink: end a stream with sink_to()");

@@ -71,12 +71,14 @@ struct StreamNode {
   std::string name;
   std::string uid;
   int parallelism = 0;             // 0: the job's default
+  int parallelism_max = 0;         // also of the default; 0: any
   std::vector<StreamEdge> inputs;  // several: the union of streams of one type; none for sources
   std::string output_type;         // of the main output, mangled; empty for sinks
   std::vector<SideOutput> side_outputs = {};  // those that the job reads
   bool keyed = false;                         // has state by key
   bool has_coordinator = false;
   bool has_committer = false;
+  std::string caveat = {};  // of a source, for whoever submits the job
   std::shared_ptr<const NodeFactory> factory;
 };
 
@@ -86,8 +88,7 @@ struct StreamGraph {
   std::map<std::string, std::string> configuration;  // Flink's keys, set by the job's code
 
   // Checks what can't be checked while building: a source and a sink, unique uids without ':', a
-  // reader of every stream.
-  // Throws FatalError.
+  // reader of every stream, parallelisms. Throws FatalError.
   void check() const;
   // The same for equal graphs, in every process: detects an entry point that isn't deterministic.
   std::uint64_t fingerprint() const;

@@ -130,6 +130,10 @@ class Source {
   virtual ~Source() = default;
   virtual std::unique_ptr<SourceReader<T>> create_reader() const = 0;
   virtual std::unique_ptr<SourceCoordinator> create_coordinator() const = 0;
+  // The most subtasks that can read it; 0: any number.
+  virtual int parallelism_max() const { return 0; }
+  // What a job that reads it must do without, in one line for whoever submits the job.
+  virtual std::string caveat() const { return {}; }
 };
 
 }  // namespace weir
