@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -16,11 +17,44 @@ class EventTimeWindows;
 template <typename T, typename Selector>
 class WindowedStream;
 
+namespace internal {
+
+// Selects a member, a field or a function.
+template <typename T, typename M>
+struct MemberSelector {
+  M T::* member;
+  decltype(auto) operator()(const T& value) const { return std::invoke(member, value); }
+};
+
+// What reduces to the first record of which no later one comes `Before` it, by a member.
+template <typename T, typename M, typename Before>
+struct BestBy {
+  M T::* member;
+  const T& operator()(const T& kept, const T& value) const {
+    return Before()(value.*member, kept.*member) ? value : kept;
+  }
+};
+
+// What reduces to the first record with the best of all values in a member.
+template <typename T, typename M, typename Before>
+struct BestOf {
+  M T::* member;
+  T operator()(const T& kept, const T& value) const {
+    T result = kept;
+    if (Before()(value.*member, kept.*member)) result.*member = value.*member;
+    return result;
+  }
+};
+
+}  // namespace internal
+
 // The records of a stream, those with the same key together in one subtask, in the order in which
 // each subtask before sent them. Made by DataStream::key_by().
 //
 //   lines.key_by([](std::string_view line) { return line.substr(0, line.find(',')); })
 //       .process(Counting())
+//
+//   orders.key_by(&Order::customer).sum(&Order::price)
 //
 // A key is anything with a Codec but floating point. T and K need a Codec, for records cross
 // between tasks here.
@@ -70,6 +104,26 @@ class KeyedStream {
         .name("Keyed Sum");
   }
 
+  // The least, or greatest, value that a member has had; the other members are those of the key's
+  // first record.
+  template <typename M>
+  DataStream<T> min(M T::* member) const {
+    return reduce(internal::BestOf<T, M, std::less<>>{member}).name("Keyed Min");
+  }
+  template <typename M>
+  DataStream<T> max(M T::* member) const {
+    return reduce(internal::BestOf<T, M, std::greater<>>{member}).name("Keyed Max");
+  }
+  // The key's record with the least, or greatest, value of a member; of equal ones the first.
+  template <typename M>
+  DataStream<T> min_by(M T::* member) const {
+    return reduce(internal::BestBy<T, M, std::less<>>{member}).name("Keyed Min");
+  }
+  template <typename M>
+  DataStream<T> max_by(M T::* member) const {
+    return reduce(internal::BestBy<T, M, std::greater<>>{member}).name("Keyed Max");
+  }
+
   // TumblingEventTimeWindows::of(1s), SlidingEventTimeWindows::of(60s, 1s): see windowed_stream.h.
   WindowedStream<T, Selector> window(EventTimeWindows windows) const;
 
@@ -95,6 +149,12 @@ template <typename T>
 template <typename Selector>
 KeyedStream<T, Selector> DataStream<T>::key_by(Selector selector) const {
   return {*graph_, edges_, std::move(selector)};
+}
+
+template <typename T>
+template <typename M, typename C>
+KeyedStream<T, internal::MemberSelector<C, M>> DataStream<T>::key_by(M C::* member) const {
+  return {*graph_, edges_, internal::MemberSelector<C, M>{member}};
 }
 
 }  // namespace weir

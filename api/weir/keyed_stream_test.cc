@@ -8,7 +8,7 @@
 #include <map>
 #include <random>
 
-#include "weir/environment.h"
+#include "weir/testing/no_source.h"
 #include "weir/testing/operator_harness.h"
 
 namespace weir {
@@ -18,19 +18,8 @@ using ::testing::ElementsAre;
 using testing::HarnessBackend;
 using testing::HarnessSnapshot;
 using testing::OperatorHarness;
+using testing::stream_of;
 using ::testing::UnorderedElementsAre;
-
-template <typename T>
-class NoSource : public Source<T> {
- public:
-  std::unique_ptr<SourceReader<T>> create_reader() const override { return nullptr; }
-  std::unique_ptr<SourceCoordinator> create_coordinator() const override { return nullptr; }
-};
-
-template <typename T>
-DataStream<T> stream_of(StreamExecutionEnvironment& env) {
-  return env.from_source(NoSource<T>(), WatermarkStrategy<T>::no_watermarks(), "in");
-}
 
 struct Order {
   std::string customer;
@@ -113,14 +102,65 @@ TEST(KeyedStreamTest, ASelectorMayReturnTextOfItsOwn) {
 
 TEST(KeyedStreamTest, SumAddsUpOneMember) {
   StreamExecutionEnvironment env;
-  stream_of<Order>(env)
-      .key_by([](const Order& order) -> const std::string& { return order.customer; })
-      .sum(&Order::price);
+  stream_of<Order>(env).key_by(&Order::customer).sum(&Order::price);
   OperatorHarness<Order, Order> harness(env.graph(), 1, 1);
   harness.open();
   for (const int price : {2, 3, 4}) harness.push({"a", price});
   harness.deliver();
   EXPECT_THAT(harness.output().values, ElementsAre(Order{"a", 2}, Order{"a", 5}, Order{"a", 9}));
+}
+
+struct Bid {
+  std::string bidder;
+  int amount = 0;
+  int number = 0;
+  std::size_t length() const { return bidder.size(); }
+  bool operator==(const Bid&) const = default;
+};
+WEIR_FIELDS(Bid, bidder, amount, number)
+
+// What `build` makes of the bids by bidder, in the order in which they come.
+template <typename Build>
+std::vector<Bid> reduced(Build build) {
+  StreamExecutionEnvironment env;
+  build(stream_of<Bid>(env).key_by(&Bid::bidder));
+  OperatorHarness<Bid, Bid> harness(env.graph(), 1, 1);
+  harness.open();
+  for (const Bid& bid : {Bid{"a", 5, 1}, Bid{"a", 7, 2}, Bid{"b", 1, 3}, Bid{"a", 3, 4},
+                         Bid{"a", 3, 5}, Bid{"a", 7, 6}}) {
+    harness.push(bid);
+  }
+  harness.deliver();
+  return harness.output().values;
+}
+
+TEST(KeyedStreamTest, MinAndMaxKeepTheRestOfTheFirstRecord) {
+  EXPECT_THAT(reduced([](auto bids) { bids.min(&Bid::amount); }),
+              ElementsAre(Bid{"a", 5, 1}, Bid{"a", 5, 1}, Bid{"b", 1, 3}, Bid{"a", 3, 1},
+                          Bid{"a", 3, 1}, Bid{"a", 3, 1}));
+  EXPECT_THAT(reduced([](auto bids) { bids.max(&Bid::amount); }),
+              ElementsAre(Bid{"a", 5, 1}, Bid{"a", 7, 1}, Bid{"b", 1, 3}, Bid{"a", 7, 1},
+                          Bid{"a", 7, 1}, Bid{"a", 7, 1}));
+}
+
+TEST(KeyedStreamTest, MinByAndMaxByKeepTheFirstOfTheBestRecords) {
+  EXPECT_THAT(reduced([](auto bids) { bids.min_by(&Bid::amount); }),
+              ElementsAre(Bid{"a", 5, 1}, Bid{"a", 5, 1}, Bid{"b", 1, 3}, Bid{"a", 3, 4},
+                          Bid{"a", 3, 4}, Bid{"a", 3, 4}));
+  EXPECT_THAT(reduced([](auto bids) { bids.max_by(&Bid::amount); }),
+              ElementsAre(Bid{"a", 5, 1}, Bid{"a", 7, 2}, Bid{"b", 1, 3}, Bid{"a", 7, 2},
+                          Bid{"a", 7, 2}, Bid{"a", 7, 2}));
+}
+
+TEST(KeyedStreamTest, AMemberFunctionIsAKeyToo) {
+  StreamExecutionEnvironment env;
+  stream_of<Bid>(env).key_by(&Bid::length).sum(&Bid::amount);
+  OperatorHarness<Bid, Bid> harness(env.graph(), 1, 2);
+  harness.open();
+  for (const char* bidder : {"a", "bb", "c"}) harness.push({bidder, 2, 0});
+  harness.deliver();
+  EXPECT_THAT(harness.output().values,
+              UnorderedElementsAre(Bid{"a", 2, 0}, Bid{"bb", 2, 0}, Bid{"a", 4, 0}));
 }
 
 TEST(KeyedStreamTest, TextIsReducedAsText) {

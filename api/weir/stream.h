@@ -133,6 +133,10 @@ class DataStreamSink {
 
 template <typename T, typename Selector>
 class KeyedStream;
+namespace internal {
+template <typename T, typename M>
+struct MemberSelector;
+}  // namespace internal
 template <typename T>
 class PrintSink;
 
@@ -198,7 +202,7 @@ class DataStream {
     }
   }
 
-  // To a PrintSink<T>, of <weir/print.h>.
+  // To a PrintSink<T>; include <weir/print.h>.
   DataStreamSink print() { return sink_to(PrintSink<T>()).name("Print"); }
 
   // The records of a side output of this operator, a process() or a window.
@@ -213,6 +217,9 @@ class DataStream {
   // The same records by key: function(value) → key, the same for equal values. See keyed_stream.h.
   template <typename Selector>
   KeyedStream<T, Selector> key_by(Selector selector) const;
+  // The same by a member of T, a field or a const function: key_by(&Order::customer).
+  template <typename M, typename C>
+  KeyedStream<T, internal::MemberSelector<C, M>> key_by(M C::* member) const;
   // The same records, dealt out evenly to the subtasks of what reads them next.
   DataStream<T> rebalance() const {
     return partitioned<internal::RoundRobinEdge<T>>(Partitioning::kRebalance);

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "weir/environment.h"
 #include "weir/test_context.h"
+#include "weir/testing/no_source.h"
 
 namespace weir {
 namespace {
@@ -15,10 +15,10 @@ std::string printed(int parallelism, std::vector<T> values) {
   context.parallelism_value = parallelism;
   auto writer = PrintSink<T>().create_writer();
   writer->open(context);
-  testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStdout();
   for (const T& value : values) writer->collect(value, kNoTimestamp);
   writer->end_batch();
-  return testing::internal::GetCapturedStdout();
+  return ::testing::internal::GetCapturedStdout();
 }
 
 TEST(PrintTest, PrintsTextAndWhatHasAStreamOperator) {
@@ -26,18 +26,24 @@ TEST(PrintTest, PrintsTextAndWhatHasAStreamOperator) {
   EXPECT_EQ(printed<int>(1, {1, -2}), "1\n-2\n");
 }
 
+struct Visit {
+  std::string who;
+  std::pair<int, std::string> what;
+};
+WEIR_FIELDS(Visit, who, what)
+
+TEST(PrintTest, PrintsTheFieldsOfWhatHasNone) {
+  EXPECT_EQ(printed<Visit>(1, {{"a", {1, "b"}}}), "(a,(1,b))\n");
+  EXPECT_EQ((printed<std::tuple<int, std::string>>(1, {{1, "b"}})), "(1,b)\n");
+}
+
 TEST(PrintTest, NamesTheSubtaskWhenThereAreSeveral) {
   EXPECT_EQ(printed<std::string>(2, {"a", "b"}), "2> a\n2> b\n");
 }
 
 TEST(PrintTest, AStreamEndsInPrint) {
-  class NoSource : public Source<int> {
-   public:
-    std::unique_ptr<SourceReader<int>> create_reader() const override { return nullptr; }
-    std::unique_ptr<SourceCoordinator> create_coordinator() const override { return nullptr; }
-  };
   StreamExecutionEnvironment env;
-  env.from_source(NoSource(), WatermarkStrategy<int>::no_watermarks(), "in").print().uid("out");
+  testing::stream_of<int>(env).print().uid("out");
   const StreamNode& node = env.graph().nodes.at(1);
   EXPECT_EQ(node.kind, NodeKind::kSink);
   EXPECT_EQ(node.name, "Print");
@@ -48,10 +54,10 @@ TEST(PrintTest, ABarrierLeavesNothingUnprinted) {
   TestContext context;
   auto writer = PrintSink<std::string>().create_writer();
   writer->open(context);
-  testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStdout();
   writer->collect("before", kNoTimestamp);
   EXPECT_TRUE(writer->prepare_commit(1).empty());
-  EXPECT_EQ(testing::internal::GetCapturedStdout(), "before\n");
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "before\n");
 }
 
 }  // namespace

@@ -8,9 +8,12 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "weir/codec.h"
 #include "weir/sink.h"
 
 namespace weir {
@@ -20,17 +23,42 @@ namespace internal {
 // Writes the whole text to the process' stdout, without lines of other threads in between.
 void write_to_stdout(std::string_view text);
 
+// Has fields to be printed: a struct with WEIR_FIELDS, a pair or a tuple.
+template <typename T>
+concept Fields = HasFields<const T> || requires { std::tuple_size<T>::value; };
+
+template <typename T>
+auto fields_of(const T& value) {
+  if constexpr (HasFields<const T>) {
+    return weir_fields(value);
+  } else {
+    return std::apply([](const auto&... field) { return std::tie(field...); }, value);
+  }
+}
+
+// Text as it is, anything else by its operator<<, or else its fields: "(to,1)".
 template <typename T>
 void append_printed(ViewOf<T> value, std::string& out) {
   if constexpr (std::is_same_v<T, std::string>) {
     out.append(value);
-  } else {
-    static_assert(
-        requires(std::ostream& stream) { stream << value; },
-        "PrintSink<T> needs an operator<<(std::ostream&, const T&)");
+  } else if constexpr (requires(std::ostream& stream) { stream << value; }) {
     std::ostringstream text;
     text << value;
     out += text.str();
+  } else {
+    static_assert(Fields<T>,
+                  "to be printed a type needs an operator<<(std::ostream&, const T&) or "
+                  "WEIR_FIELDS(...)");
+    out += '(';
+    std::apply(
+        [&out](const auto&... field) {
+          const char* separator = "";
+          ((out += std::exchange(separator, ","),
+            append_printed<std::remove_cvref_t<decltype(field)>>(field, out)),
+           ...);
+        },
+        fields_of(value));
+    out += ')';
   }
 }
 
