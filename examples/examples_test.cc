@@ -89,10 +89,21 @@ TEST(ExamplesTest, WindowSumHasTumblingWindowsUnlessTheySlide) {
               HasSubstr("the size of a window is 0 ms"));
 }
 
-TEST(ExamplesTest, WordCountNeedsNoArguments) {
-  const auto graph = build("word_count", {});
+TEST(ExamplesTest, WordCountPrintsWhatASocketSays) {
+  const auto graph = build("word_count", {"--parallelism=2"});
   ASSERT_TRUE(graph.ok()) << graph.status();
-  EXPECT_THAT(uids(*graph), ElementsAre("lines", "words", "count", "print"));
+  EXPECT_THAT(uids(*graph), ElementsAre("in", "check", "split", "sum", "print"));
+  EXPECT_EQ(graph->nodes[0].parallelism_max, 1);
+  EXPECT_TRUE(graph->nodes[3].keyed);
+}
+
+TEST(ExamplesTest, WordCountAlsoReadsAndWritesKafka) {
+  const auto graph = build("word_count", processed_with("--source=kafka"));
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_THAT(uids(*graph), ElementsAre("in", "check", "split", "sum", "print", "text", "out"));
+  EXPECT_TRUE(graph->nodes[6].has_committer);
+  EXPECT_THAT(build("word_count", {"--source=file"}).status().message(),
+              HasSubstr("--source is 'file'"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The arguments that the keyed example jobs share: one Kafka topic in, one out.
+// The arguments that the keyed example jobs share.
 #pragma once
 
 #include <weir/kafka.h>
@@ -6,9 +6,20 @@
 
 #include <string>
 
+// How often checkpoints are taken, where state lives, how many subtasks there are.
+inline void configure(weir::StreamExecutionEnvironment& env, weir::Args& args) {
+  env.enable_checkpointing(args.get_duration("checkpoint-interval", std::chrono::seconds(5)));
+  env.set_checkpoint_timeout(std::chrono::minutes(1));
+  env.set_tolerable_checkpoint_failures(0);
+  env.set("state.backend.type", args.get("state-backend", "hashmap"));
+  // 0: what `weir run -p` or the cluster says.
+  const auto parallelism = static_cast<int>(args.get_int("parallelism", 0));
+  if (parallelism != 0) env.set_parallelism(parallelism);
+}
+
+// One topic in, one out.
 struct KafkaArguments {
-  // Declares and reads the arguments, and configures the job by them.
-  KafkaArguments(weir::StreamExecutionEnvironment& env, weir::Args& args)
+  explicit KafkaArguments(weir::Args& args)
       : brokers(args.get("brokers")),
         in(args.get("in")),
         out(args.get("out")),
@@ -18,15 +29,7 @@ struct KafkaArguments {
         transaction_timeout(args.get_duration("transaction-timeout", std::chrono::minutes(10))),
         fetch_memory_bytes(
             args.get_memory_size("fetch-memory", weir::KafkaSourceOptions().fetch_memory_bytes)),
-        bounded(args.get_flag("bounded")) {
-    env.enable_checkpointing(args.get_duration("checkpoint-interval", std::chrono::seconds(5)));
-    env.set_checkpoint_timeout(std::chrono::minutes(1));
-    env.set_tolerable_checkpoint_failures(0);
-    env.set("state.backend.type", args.get("state-backend", "hashmap"));
-    // 0: what `weir run -p` or the cluster says.
-    const auto parallelism = static_cast<int>(args.get_int("parallelism", 0));
-    if (parallelism != 0) env.set_parallelism(parallelism);
-  }
+        bounded(args.get_flag("bounded")) {}
 
   weir::KafkaSource<std::string> source() const {
     auto builder = weir::KafkaSource<std::string>::builder();

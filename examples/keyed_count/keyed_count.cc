@@ -28,7 +28,8 @@ class Counting : public KeyedProcessFunction<std::string, std::string, std::stri
 };
 
 WEIR_JOB(env, args) {
-  const KafkaArguments kafka(env, args);
+  configure(env, args);
+  const KafkaArguments kafka(args);
   env.set_job_name("keyed_count");
   env.from_source(kafka.source(), WatermarkStrategy<std::string>::no_watermarks(), kafka.in)
       .uid("in")

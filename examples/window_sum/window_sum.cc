@@ -51,7 +51,8 @@ void emit(std::string_view key, const TimeWindow& window, std::int64_t sum,
 }  // namespace
 
 WEIR_JOB(env, args) {
-  const KafkaArguments kafka(env, args);
+  configure(env, args);
+  const KafkaArguments kafka(args);
   const auto size = args.get_duration("size", 1s);
   const auto slide = args.get_duration("slide", size);  // of tumbling windows, their size
   const auto out_of_orderness = args.get_duration("out-of-orderness", 1s);

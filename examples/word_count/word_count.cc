@@ -1,72 +1,72 @@
-// Counts the words of generated lines and prints each count as it grows. Needs nothing but Weir:
+// Counts the words of lines from a socket or a Kafka topic, and prints each count as it grows.
 //
-//   weir run -t local word_count.so --lines 1000
-#include <weir/generator.h>
+//   nc -lk 9999
+//   weir run -t local word_count.so --source socket --port 9999
+//
+// A line that says "error" makes it fail, to see it restart with its counts.
 #include <weir/print.h>
-#include <weir/weir.h>
+#include <weir/socket.h>
 
-#include <algorithm>
-#include <map>
+#include <optional>
 
-using namespace weir;                  // NOLINT(build/namespaces)
-using namespace std::chrono_literals;  // NOLINT(build/namespaces)
+#include "../kafka_arguments.h"
 
-namespace {
+using namespace weir;  // NOLINT(build/namespaces)
 
-constexpr std::string_view kLines[] = {
-    "to be or not to be that is the question",
-    "whether tis nobler in the mind to suffer",
-    "the slings and arrows of outrageous fortune",
-    "or to take arms against a sea of troubles",
+struct WordCount {
+  std::string word;
+  std::int64_t count = 0;
 };
+WEIR_FIELDS(WordCount, word, count)
 
-std::string line(std::uint64_t index) {
-  return std::string(kLines[index % std::size(kLines)]);
+static void split(std::string_view line, Collector<WordCount>& out) {
+  while (!line.empty()) {
+    const std::string_view word = line.substr(0, line.find(' '));
+    if (!word.empty()) out.collect({std::string(word), 1});
+    line.remove_prefix(std::min(word.size() + 1, line.size()));
+  }
 }
 
-// Counts what its own subtask sees since it started: the counts are no state of the job, so they
-// start again after a failure, and with several subtasks each word has a count in each.
-class CountInSubtask : public ProcessFunction<std::string, std::string> {
- public:
-  void process_element(std::string_view word, Collector<std::string>& out) override {
-    auto found = counts_.find(word);
-    if (found == counts_.end()) found = counts_.emplace(word, 0).first;
-    out.collect(out.arena().concat({word, " ", std::to_string(++found->second)}));
-  }
-
- private:
-  std::map<std::string, std::int64_t, std::less<>> counts_;
-};
-
-}  // namespace
+static SocketTextSource socket_source(Args& args) {
+  return SocketTextSource(args.get("host", "localhost"),
+                          static_cast<int>(args.get_int("port", 9999)))
+      .max_retries(10);
+}
 
 WEIR_JOB(env, args) {
-  const std::int64_t lines = args.get_int("lines", 100);
-  const double lines_per_second = args.get_double("lines-per-second", 0);
-  // Makes the job fail on this word, to see it restart.
-  const std::string fail_on = args.get("fail-on", "");
+  env.set_job_name("word_count");
+  configure(env, args);
+  const std::string fail_on = args.get("fail-on", "error");
+  const std::string source = args.get("source", "socket");
+  std::optional<KafkaArguments> kafka;
+  if (source == "kafka") {
+    kafka.emplace(args);
+  } else if (source != "socket") {
+    throw FatalError("--source is '" + source + "': it must be socket or kafka");
+  }
 
-  env.set_job_name("word count");
-  env.enable_checkpointing(1s);
-
-  if (lines < 0) throw FatalError("--lines is negative");
-  GeneratorSource<std::string> source(line);
-  source.count(static_cast<std::uint64_t>(lines));
-  if (lines_per_second > 0) source.records_per_second(lines_per_second);
-
-  env.from_source(source, WatermarkStrategy<std::string>::no_watermarks(), "lines")
-      .uid("lines")
-      .flat_map<std::string>([fail_on](std::string_view text, Collector<std::string>& out) {
-        while (!text.empty()) {
-          const std::string_view word = text.substr(0, text.find(' '));
-          if (word == fail_on) throw Error("the word '" + fail_on + "' came");
-          out.collect(word);
-          text.remove_prefix(std::min(text.size(), word.size() + 1));
-        }
-      })
-      .uid("words")
-      .process(CountInSubtask())
-      .uid("count")
-      .sink_to(PrintSink<std::string>())
-      .uid("print");
+  auto lines = kafka ? env.from_source(kafka->source(), kafka->in)
+                     : env.from_source(socket_source(args), "socket");
+  auto counts = lines.uid("in")
+                    .map([fail_on](std::string_view line) {
+                      if (line == fail_on) throw Error("a line says '" + fail_on + "'");
+                      return line;
+                    })
+                    .uid("check")
+                    .flat_map<WordCount>(split)
+                    .uid("split")
+                    .key_by(&WordCount::word)
+                    .sum(&WordCount::count)
+                    .uid("sum");
+  counts.print().uid("print");
+  if (kafka) {
+    counts
+        .map([](const WordCount& total, Arena& arena) {
+          return arena.concat({total.word, ",", std::to_string(total.count)});
+        })
+        .uid("text")
+        .sink_to(kafka->sink())
+        .name("Sink: " + kafka->out)
+        .uid("out");
+  }
 }
