@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <tuple>
@@ -236,8 +237,8 @@ class Model {
 };
 
 // Records out of order and late, watermarks, and restores at changing parallelism, after which the
-// watermark begins again further back.
-void run_against_model(unsigned seed, HarnessBackend backend) {
+// watermark begins again further back. Without `backend`, each attempt has one or the other.
+void run_against_model(unsigned seed, std::optional<HarnessBackend> backend) {
   std::mt19937 random(seed);
   const auto upto = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   const auto windows =
@@ -253,7 +254,9 @@ void run_against_model(unsigned seed, HarnessBackend backend) {
   HarnessSnapshot snapshot;
   Timestamp now = -50;
   for (int attempt = 0; attempt < 4; ++attempt) {
-    Harness harness(env.graph(), 1, 1 + upto(4), backend);
+    const int parallelism = 1 + upto(4);
+    const auto drawn = upto(2) == 0 ? HarnessBackend::kHeap : HarnessBackend::kStored;
+    Harness harness(env.graph(), 1, parallelism, backend.value_or(drawn));
     auto& late = harness.side_output(kLate);
     harness.open(snapshot);
     model.emitted.clear();
@@ -298,6 +301,13 @@ TEST(WindowTest, EveryWindowIsWhatTheModelSays) {
 TEST(WindowTest, EveryWindowIsWhatTheModelSaysFromABackendToo) {
   for (unsigned seed = 1000; seed < 1040; ++seed) {
     run_against_model(seed, HarnessBackend::kStored);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(WindowTest, EveryWindowIsWhatTheModelSaysThroughChangesOfTheBackend) {
+  for (unsigned seed = 2000; seed < 2060; ++seed) {
+    run_against_model(seed, std::nullopt);
     if (HasFatalFailure()) return;
   }
 }
