@@ -19,22 +19,22 @@ def fail(message):
     sys.exit(f"deploy/{os.path.basename(sys.argv[0]).removesuffix('.py')}: {message}")
 
 
-def free_ports(count):
-    """Ports of 127.0.0.1 that nobody listens on, below the range of outgoing connections: a client
+def free_ports(count, address="127.0.0.1", besides=()):
+    """Ports of the address that nobody listens on, below the range of outgoing connections: a client
     that reconnects to a dead server's port can't take the port, or meet itself on it."""
     ports = []
     while len(ports) < count:
         port = random.randint(20000, 32000)
-        if port not in ports and port_is_free(port):
+        if port not in ports and port not in besides and port_is_free(port, address):
             ports.append(port)
     return ports
 
 
-def port_is_free(port):
+def port_is_free(port, address="127.0.0.1"):
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
+            listener.bind((address, port))
         except OSError:
             return False
     return True
@@ -115,8 +115,9 @@ class Folder:
             if os.path.exists(self.file("pids", name)):
                 os.remove(self.file("pids", name))
 
-    def stop_with(self, owner_pid):
-        """Kills every daemon as soon as the process owner_pid is gone, however it went."""
+    def stop_with(self, owner_pid, then=None):
+        """Kills every daemon as soon as the process owner_pid is gone, however it went; calls
+        `then` afterwards."""
         owner = os.pidfd_open(owner_pid)
         if os.fork():
             os.close(owner)
@@ -131,6 +132,8 @@ class Folder:
             pid = self.pid(name)
             if pid:
                 signal_quietly(pid, signal.SIGKILL)
+        if then:
+            then()
         os._exit(0)
 
     def last_words(self, name):
