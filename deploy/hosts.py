@@ -153,7 +153,7 @@ class Hosts:
             try_to(*tc, "qdisc", "delete", "dev", device, "root")
             if rate != "unlimited":
                 run(*tc, "qdisc", "add", "dev", device, "root", "tbf", "rate", rate,
-                    "burst", "64kb", "latency", "200ms")
+                    "burst", "64kb", "latency", "400ms")
 
     def link(self, name):
         if name not in self.names():

@@ -65,6 +65,7 @@ void Connections::on_accepted(Tcp::socket socket) {
       io_context_, std::move(socket),
       OutputConnection::Options{
           .own_address = address_,
+          .silence_timeout = silence_timeout_,
           .registry = &registry_,
           .on_closed = [this](OutputConnection& closed) { outputs_.erase(&closed); }});
   outputs_[connection.get()] = connection;
@@ -96,6 +97,7 @@ std::shared_ptr<InputConnection> Connections::add_input(const std::string& addre
   auto connection = std::make_shared<InputConnection>(
       io_context_, InputConnection::Options{.address = address,
                                             .own_address = address_,
+                                            .silence_timeout = silence_timeout_,
                                             .on_unused =
                                                 [this](InputConnection& unused) {
                                                   unused_inputs_[&unused] = std::move(

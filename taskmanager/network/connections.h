@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,8 +26,9 @@ namespace weir {
 // Thread-safe.
 class Connections {
  public:
-  // `registry` outlives it.
-  explicit Connections(const PartitionRegistry& registry) : registry_(registry) {}
+  // `registry` outlives it. Peers that are silent for `silence_timeout` are taken for gone.
+  Connections(const PartitionRegistry& registry, std::chrono::milliseconds silence_timeout)
+      : registry_(registry), silence_timeout_(silence_timeout) {}
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
   ~Connections();  // ends all connections, and joins
@@ -52,6 +54,7 @@ class Connections {
   void shut_all();
 
   const PartitionRegistry& registry_;
+  const std::chrono::milliseconds silence_timeout_;
   std::string address_;
   int port_ = 0;
 

@@ -1,7 +1,14 @@
 #include "taskmanager/network/frame_socket.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <boost/asio/write.hpp>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace weir {
 namespace {
@@ -9,6 +16,27 @@ namespace {
 absl::Status status_of(const boost::system::error_code& error) {
   return absl::UnavailableError(error == boost::asio::error::eof ? "it closed the connection"
                                                                  : error.message());
+}
+
+// Where nothing is sent, the kernels ask each other whether they are still there: twice at least
+// before the peer counts as gone.
+void probe(int socket, std::chrono::milliseconds silence_timeout) {
+  const auto interval_s = std::clamp<int64_t>(silence_timeout.count() / 4000, 1, 3600);
+  const auto set = [socket](int level, int name, auto value) {
+    const int number = static_cast<int>(value);
+    ::setsockopt(socket, level, name, &number, sizeof(number));
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, interval_s);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
+}
+
+// For how long nothing has come from the peer, not even its kernel's acknowledgement.
+std::chrono::milliseconds silence(int socket) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
+  return std::chrono::milliseconds(std::min(info.tcpi_last_data_recv, info.tcpi_last_ack_recv));
 }
 
 }  // namespace
@@ -31,7 +59,8 @@ void FrameSocket::start(std::shared_ptr<Handler> handler) {
   handler_ = std::move(handler);
   boost::system::error_code ignored;  // of a socket that has gone: the read says so
   socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
-  socket_.set_option(boost::asio::socket_base::keep_alive(true), ignored);
+  probe(socket_.native_handle(), silence_timeout_);
+  watch();
   read();
   wake();
 }
@@ -48,6 +77,7 @@ void FrameSocket::wake() {
 void FrameSocket::close(const absl::Status& status) {
   if (!handler_) return;
   const std::shared_ptr<Handler> handler = std::exchange(handler_, nullptr);
+  silence_timer_.cancel();
   shut();
   handler->on_closed(status);
 }
@@ -80,6 +110,18 @@ absl::StatusOr<char*> FrameSocket::memory_for(const FrameHeader& header) {
 
 absl::Status FrameSocket::on_frame(const FrameHeader& header, std::string_view body) {
   return handler_ ? handler_->on_frame(header, body) : absl::OkStatus();
+}
+
+// TCP_USER_TIMEOUT would do less: it ends connections that make progress by retransmissions only,
+// as on a slow link that loses packets.
+void FrameSocket::watch() {
+  silence_timer_.expires_after(silence_timeout_ / 4);
+  silence_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (error || !self->handler_) return;
+    const auto silent = silence(self->socket_.native_handle());
+    if (silent < self->silence_timeout_) return self->watch();
+    self->close(absl::UnavailableError(absl::StrCat("it was silent for ", silent.count(), " ms")));
+  });
 }
 
 void FrameSocket::read() {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,7 +44,8 @@ class WriteBatch {
   std::vector<Frame> frames_;
 };
 
-// One TCP connection that frames go over, both ways.
+// One TCP connection that frames go over, both ways. A peer whose kernel too is silent for
+// `silence_timeout`, and for 2 s at least, is taken for gone: its host is off, or the link is cut.
 //
 // Confined to the thread of its io_context. Lives, by the operations in flight, until it is closed;
 // the handler outlives that.
@@ -56,7 +60,10 @@ class FrameSocket final : public std::enable_shared_from_this<FrameSocket>,
     virtual void on_closed(const absl::Status& status) = 0;
   };
 
-  explicit FrameSocket(boost::asio::ip::tcp::socket socket) : socket_(std::move(socket)) {}
+  FrameSocket(boost::asio::ip::tcp::socket socket, std::chrono::milliseconds silence_timeout)
+      : socket_(std::move(socket)),
+        silence_timeout_(std::max<std::chrono::milliseconds>(silence_timeout, kSilenceTimeoutMin)),
+        silence_timer_(socket_.get_executor()) {}
 
   // The handler is kept until the socket is closed.
   void start(std::shared_ptr<Handler> handler);
@@ -75,11 +82,17 @@ class FrameSocket final : public std::enable_shared_from_this<FrameSocket>,
  private:
   absl::StatusOr<char*> memory_for(const FrameHeader& header) override;
   absl::Status on_frame(const FrameHeader& header, std::string_view body) override;
+  // The kernel's probes go out once a second at most.
+  static constexpr std::chrono::seconds kSilenceTimeoutMin{2};
+
   void read();
+  void watch();
   void write();
   void shut();
 
   boost::asio::ip::tcp::socket socket_;
+  const std::chrono::milliseconds silence_timeout_;
+  boost::asio::steady_timer silence_timer_;
   FrameReader reader_{*this};
   std::shared_ptr<Handler> handler_;  // null once closed
   std::vector<std::string> frames_;

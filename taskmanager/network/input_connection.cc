@@ -13,7 +13,9 @@ InputConnection::InputConnection(boost::asio::io_context& io_context, Options op
     : io_context_(io_context),
       options_(std::move(options)),
       resolver_(io_context),
-      socket_(std::make_shared<FrameSocket>(boost::asio::ip::tcp::socket(io_context))) {
+      connect_timer_(io_context),
+      socket_(std::make_shared<FrameSocket>(boost::asio::ip::tcp::socket(io_context),
+                                            options_.silence_timeout)) {
   socket_->send(
       encode_frame({.type = FrameType::kHello}, encode_hello({.address = options_.own_address})));
 }
@@ -23,6 +25,12 @@ void InputConnection::connect() {
   if (colon == std::string::npos) {
     return shut(absl::InvalidArgumentError("its address isn't host:port"));
   }
+  connect_timer_.expires_after(options_.silence_timeout);
+  connect_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (error || self->connected_ || self->closed_) return;
+    self->shut(absl::UnavailableError(
+        absl::StrCat("it doesn't answer within ", self->options_.silence_timeout.count(), " ms")));
+  });
   resolver_.async_resolve(
       options_.address.substr(0, colon), options_.address.substr(colon + 1),
       [self = shared_from_this()](const boost::system::error_code& error, Endpoints endpoints) {
@@ -39,6 +47,7 @@ void InputConnection::connect_to(const Endpoints& endpoints) {
         if (self->closed_) return;
         if (error) return self->shut(absl::UnavailableError(error.message()));
         self->connected_ = true;
+        self->connect_timer_.cancel();
         self->socket_->start(self);
       });
 }
@@ -72,6 +81,7 @@ void InputConnection::shut(const absl::Status& status) {
   boost::system::error_code ignored;
   socket_->socket().close(ignored);
   resolver_.cancel();
+  connect_timer_.cancel();
   on_closed(status);
 }
 

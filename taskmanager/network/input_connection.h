@@ -2,6 +2,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -29,6 +31,7 @@ class InputConnection final : public CreditSink,
   struct Options {
     std::string address;                              // of the other one
     std::string own_address;                          // for its errors
+    std::chrono::milliseconds silence_timeout{};      // also of the attempt to connect
     std::function<void(InputConnection&)> on_unused;  // open no more channels
     std::function<void(InputConnection&)> on_closed;
   };
@@ -74,6 +77,7 @@ class InputConnection final : public CreditSink,
   boost::asio::io_context& io_context_;
   Options options_;
   boost::asio::ip::tcp::resolver resolver_;
+  boost::asio::steady_timer connect_timer_;
   std::shared_ptr<FrameSocket> socket_;
   bool connected_ = false;
   bool unused_ = false;

@@ -26,11 +26,12 @@ int most_buffers(int channels) {
 
 // Each outlives what stands below it.
 struct NetworkEnvironment::Parts {
-  explicit Parts(int64_t memory_bytes) : pool(memory_bytes) {}
+  explicit Parts(const Options& options)
+      : pool(options.memory_bytes), connections(registry, options.silence_timeout) {}
 
   BufferPool pool;
   PartitionRegistry registry;
-  Connections connections{registry};
+  Connections connections;
 };
 
 namespace {
@@ -89,11 +90,12 @@ NetworkEnvironment::Options NetworkEnvironment::Options::of(const Config& config
   return {.host = config.get(options::kTaskManagerHost),
           .bind_host = config.get(options::kTaskManagerBindHost),
           .port = static_cast<int>(config.get(options::kTaskManagerDataPort)),
-          .memory_bytes = std::max(least, std::min(planned, most))};
+          .memory_bytes = std::max(least, std::min(planned, most)),
+          .silence_timeout = config.get(options::kHeartbeatTimeout)};
 }
 
 absl::StatusOr<std::unique_ptr<NetworkEnvironment>> NetworkEnvironment::start(Options options) {
-  auto parts = std::make_unique<Parts>(options.memory_bytes);
+  auto parts = std::make_unique<Parts>(options);
   WEIR_RETURN_IF_ERROR(parts->connections.listen(options.bind_host, options.port, options.host));
   return std::unique_ptr<NetworkEnvironment>(new NetworkEnvironment(std::move(parts)));
 }

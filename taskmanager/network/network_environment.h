@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -24,6 +25,8 @@ class NetworkEnvironment {
     std::string bind_host = "127.0.0.1";
     int port = 0;  // 0 takes a free one
     int64_t memory_bytes = int64_t{64} << 20;
+    // After which another TaskManager is taken for gone, though the JobManager may reach it.
+    std::chrono::milliseconds silence_timeout{50'000};
 
     static Options of(const Config& config);
   };

@@ -15,7 +15,7 @@ OutputConnection::OutputConnection(boost::asio::io_context& io_context,
                                    boost::asio::ip::tcp::socket socket, Options options)
     : io_context_(io_context),
       options_(std::move(options)),
-      socket_(std::make_shared<FrameSocket>(std::move(socket))) {
+      socket_(std::make_shared<FrameSocket>(std::move(socket), options_.silence_timeout)) {
   boost::system::error_code error;
   const auto remote = socket_->socket().remote_endpoint(error);
   peer_ = error ? error.message() : absl::StrCat(remote.address().to_string(), ":", remote.port());

@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -28,6 +29,7 @@ class OutputConnection final : public ChannelQueue::Listener,
  public:
   struct Options {
     std::string own_address;
+    std::chrono::milliseconds silence_timeout{};
     const PartitionRegistry* registry = nullptr;  // outlives it
     std::function<void(OutputConnection&)> on_closed;
   };

@@ -122,12 +122,12 @@ std::string difference(std::vector<std::string> expected, std::vector<std::strin
          describe("strange", strange);
 }
 
-KafkaFixture::KafkaFixture(int brokers, const std::map<std::string, std::string>& settings)
+KafkaFixture::KafkaFixture(int brokers, const std::map<std::string, std::string>& settings,
+                           const std::string& host)
     : folder_(make_temporary_folder("weir-kafka")) {
-  std::vector<std::string> command = {deploy_kafka(), "start",
-                                      "--dir",        folder_,
-                                      "--brokers",    std::to_string(brokers),
-                                      "--owner",      std::to_string(getpid())};
+  std::vector<std::string> command = {
+      deploy_kafka(),          "start",  "--dir", folder_,   "--brokers",
+      std::to_string(brokers), "--host", host,    "--owner", std::to_string(getpid())};
   for (const auto& [key, value] : settings) command.push_back("-D" + key + "=" + value);
   bootstrap_ = split_lines(run_or_throw(command)).back();
 }

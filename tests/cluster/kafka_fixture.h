@@ -16,8 +16,10 @@ std::string difference(std::vector<std::string> expected, std::vector<std::strin
 // doesn't do what was asked. The brokers end with this object, and with the test's process.
 class KafkaFixture {
  public:
-  // Starts brokers in a temporary folder; `settings` are theirs (message.max.bytes …). About 1.5 s.
-  explicit KafkaFixture(int brokers = 1, const std::map<std::string, std::string>& settings = {});
+  // Starts brokers in a temporary folder; `settings` are theirs (message.max.bytes …), `host` is
+  // the address they listen on. About 1.5 s.
+  explicit KafkaFixture(int brokers = 1, const std::map<std::string, std::string>& settings = {},
+                        const std::string& host = "127.0.0.1");
   ~KafkaFixture();
   KafkaFixture(const KafkaFixture&) = delete;
   KafkaFixture& operator=(const KafkaFixture&) = delete;

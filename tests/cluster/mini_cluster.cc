@@ -38,9 +38,12 @@ void write_configuration(const std::string& folder,
 MiniCluster::MiniCluster(MiniClusterOptions options)
     : folder_(make_temporary_folder("weir-cluster")),
       rpc_port_(free_port()),
-      rest_port_(free_port()) {
+      rest_port_(free_port()),
+      hosts_(options.hosts) {
+  const std::string jobmanager_host = hosts_ ? hosts_->address("jobmanager") : "127.0.0.1";
   std::map<std::string, std::string> config = {
-      {"jobmanager.rpc.address", "127.0.0.1"},
+      {"jobmanager.rpc.address", jobmanager_host},
+      {"jobmanager.bind-host", jobmanager_host},
       {"jobmanager.rpc.port", std::to_string(rpc_port_)},
       {"rest.port", std::to_string(rest_port_)},
       {"taskmanager.numberOfTaskSlots", std::to_string(options.slots)},
@@ -76,11 +79,17 @@ void MiniCluster::start(const std::string& name, const Environment& environment)
   Environment all = environment;
   all["WEIR_FAULT_LOG"] = folder_ + "/log/" + name + ".faults";
   all["WEIR_FAULT_ARMED_BY"] = faults_armed_by();
-  std::string daemon = name.substr(0, name.rfind('-'));
+  const std::string daemon = name.substr(0, name.rfind('-'));
   std::string temporary = folder_ + "/tmp/" + name;
   std::filesystem::create_directories(temporary);
   std::vector<std::string> command = {program("weir-" + daemon), "-c", folder_ + "/conf",
                                       "-Dio.tmp.dirs=" + temporary};
+  if (hosts_ && name != kJobManager) {
+    const std::string host = "host" + name.substr(name.rfind('-'));
+    command.push_back("-Dtaskmanager.host=" + hosts_->address(host));
+    command.push_back("-Dtaskmanager.bind-host=" + hosts_->address(host));
+    command = hosts_->on(host, command);
+  }
   processes_.erase(name);
   processes_[name] = std::make_unique<Process>(command, all, folder_ + "/log/" + name + ".log");
 }

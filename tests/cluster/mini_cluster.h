@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/cluster/host_network.h"
 #include "tests/cluster/process.h"
 
 namespace weir::cluster_test {
@@ -27,6 +28,8 @@ struct MiniClusterOptions {
   std::map<std::string, std::string> config;
   // By process name, for its first start only: a restarted process has no fault points.
   std::map<std::string, Environment> environment;
+  // TaskManager i runs on host i, the JobManager at an address of its own. Outlives the cluster.
+  const HostNetwork* hosts = nullptr;
   bool faults_armed = true;  // else hits of fault points count from arm_faults() on
 };
 
@@ -100,6 +103,7 @@ class MiniCluster {
   std::string folder_;
   int rpc_port_;
   int rest_port_;
+  const HostNetwork* const hosts_;
   int taskmanagers_started_ = 0;
   std::map<std::string, std::unique_ptr<Process>> processes_;
 };
