@@ -16,8 +16,9 @@ class HostsCampaignTest : public HostsDrillTest {};
 
 // Of all subtasks since they started.
 int backpressured_ms(MiniCluster& cluster, const std::string& job) {
+  const nlohmann::json details = cluster.rest("/jobs/" + job);
   int sum = 0;
-  for (const nlohmann::json& vertex : cluster.rest("/jobs/" + job).at("vertices")) {
+  for (const nlohmann::json& vertex : details.at("vertices")) {
     sum += vertex.at("metrics").at("accumulated-backpressured-time").get<int>();
   }
   return sum;
@@ -68,9 +69,8 @@ TEST_F(HostsCampaignTest, ASlowLinkHoldsTheSourcesUpAndLosesNothing) {
   {
     const HostNetwork::Fault slow = network().limit("host-1", "500kbit");
     drill.cluster().wait_until("the slow link to hold sources up for seconds", [&] {
-      return backpressured_ms(drill.cluster(), drill.job()) > 3'000;
+      return backpressured_ms(drill.cluster(), drill.job()) > 10'000;
     });
-    drill.wait_for_progress();
   }
   EXPECT_EQ(drill.restarts(), restarts);
   drill.expect_exact();
