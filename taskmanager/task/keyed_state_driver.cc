@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/fault_point.h"
 #include "weir/error.h"
 
 namespace weir {
@@ -40,6 +41,7 @@ KeyedStateDriver::KeyedStateDriver(Operator& op, const TaskSpec& spec, std::stri
       state_(create_state(op, backend_->state_backend(), spec)) {}
 
 void KeyedStateDriver::restore(const pb::OperatorState& restored) {
+  WEIR_FAULT_POINT("task.restoring_state");
   // Files are called by whole addresses in checkpoints, within their storage here.
   std::vector<pb::KeyedStateHandle> handles(restored.keyed().begin(), restored.keyed().end());
   std::vector<RestoreSource> sources;
@@ -87,6 +89,7 @@ void KeyedStateDriver::begin_snapshot(const CheckpointTrigger& trigger) {
 }
 
 void KeyedStateDriver::continue_snapshot() {
+  WEIR_FAULT_POINT("task.state_slice");
   state_.snapshot_some(kEntriesPerSlice);
 }
 

@@ -101,7 +101,7 @@ void wait_for_death(MiniCluster& cluster, const std::string& process) {
 }
 
 void run_kill_row(KafkaFixture& kafka, const KillRow& row) {
-  DrillOptions options;
+  DrillOptions options = row.drill;
   options.checkpoint_interval = row.checkpoint_interval;
   prepare(options, row.counts);
   options.cluster.environment[row.victim] = {{"WEIR_FAULT", at(row.fault, row.hit)}};

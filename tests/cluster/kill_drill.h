@@ -68,6 +68,7 @@ struct KillRow {
   AtKill at_kill = AtKill::kOpen;
   CommittedByRecovery committed_by_recovery = kNone;
   std::string checkpoint_interval = "300ms";
+  DrillOptions drill = {};
 };
 
 inline void PrintTo(const KillRow& row, std::ostream* stream) {

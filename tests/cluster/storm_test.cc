@@ -5,14 +5,13 @@
 #include <chrono>
 #include <iostream>
 #include <random>
-#include <thread>
 
 #include "tests/cluster/kill_drill.h"
+#include "tests/cluster/storm.h"
 
 namespace weir::cluster_test {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
@@ -20,45 +19,6 @@ constexpr int kRecords = 1'000'000;
 constexpr int kRecordsPerSecond = 10'000;
 constexpr int kFaults = 14;
 constexpr seconds kInputTime{kRecords / kRecordsPerSecond};
-
-class Storm {
- public:
-  Storm(ProcessedDrill& drill, KafkaFixture& kafka, unsigned seed)
-      : cluster_(drill.cluster()), kafka_(kafka), random_(seed) {}
-
-  // One fault, after a random pause.
-  void strike() {
-    pause(0, 4000);
-    static const char* const kVictims[] = {"taskmanager-1", "taskmanager-2", "taskmanager-3",
-                                           "jobmanager-1", "broker"};
-    const std::string victim = kVictims[draw(0, 4)];
-    const bool kill = draw(0, 2) > 0;
-    std::cout << (kill ? "SIGKILL " : "SIGSTOP ") << victim << std::endl;
-    if (victim == "broker") {
-      kill ? kafka_.kill(1) : kafka_.pause(1);
-      pause(0, 1000);
-      kill ? kafka_.restart(1) : kafka_.resume(1);
-    } else if (kill) {
-      cluster_.kill(victim);
-      pause(0, 2000);
-      cluster_.restart(victim);
-    } else {
-      cluster_.pause(victim);
-      pause(0, 4000);  // shorter and longer than the heartbeat timeout
-      cluster_.resume(victim);
-    }
-  }
-
- private:
-  int draw(int min, int max) { return std::uniform_int_distribution(min, max)(random_); }
-  void pause(int min_ms, int max_ms) {
-    std::this_thread::sleep_for(milliseconds(draw(min_ms, max_ms)));
-  }
-
-  MiniCluster& cluster_;
-  KafkaFixture& kafka_;
-  std::mt19937 random_;
-};
 
 TEST(StormTest, LeavesTheOutputExact) {
   const unsigned seed = drill_seed().value_or(std::random_device{}());
@@ -72,7 +32,8 @@ TEST(StormTest, LeavesTheOutputExact) {
   ProcessedDrill drill(kafka, options);
   const auto begin = steady_clock::now();
   drill.start();
-  Storm storm(drill, kafka, seed);
+  Storm storm(drill.cluster(), kafka, seed,
+              {"taskmanager-1", "taskmanager-2", "taskmanager-3", "jobmanager-1", "broker"});
   for (int i = 0; i < kFaults; ++i) storm.strike();
   ASSERT_LT(steady_clock::now() - begin, kInputTime * 9 / 10) << "the storm outlasted its input";
   drill.wait_for_input(kInputTime * 3);

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/cluster/kafka_fixture.h"
+#include "tests/cluster/mini_cluster.h"
+
+namespace weir::cluster_test {
+
+// Processes killed, and paused for shorter and longer than the heartbeat timeout, at random.
+class Storm {
+ public:
+  // The victims are processes of the cluster, and "broker": Kafka's first. Both outlive the storm.
+  Storm(MiniCluster& cluster, KafkaFixture& kafka, unsigned seed, std::vector<std::string> victims);
+
+  void add_victim(const std::string& name) { victims_.push_back(name); }
+  void spare(const std::string& name) { std::erase(victims_, name); }
+
+  // One fault, after a random pause. The victim runs again when it returns.
+  void strike();
+
+ private:
+  int draw(int min, int max) { return std::uniform_int_distribution(min, max)(random_); }
+  void pause(int min_ms, int max_ms);
+
+  MiniCluster& cluster_;
+  KafkaFixture& kafka_;
+  std::mt19937 random_;
+  std::vector<std::string> victims_;
+};
+
+}  // namespace weir::cluster_test
