@@ -70,6 +70,9 @@ class ChannelWriter {
     std::memcpy(space.next, element.data(), element.size());
     space.next += element.size();
   }
+  // A record is about to be written, to one channel or to all.
+  void count_record() { ++records_; }
+  std::uint64_t records() const { return records_; }
   // To every channel.
   void broadcast(std::string_view element) {
     for (int channel = 0; channel < channels(); ++channel) write(channel, element);
@@ -80,6 +83,9 @@ class ChannelWriter {
   virtual void write_slow(int channel, std::string_view element) = 0;
 
   std::vector<ChannelSpace> spaces_;  // by channel
+
+ private:
+  std::uint64_t records_ = 0;
 };
 
 // One received record, its value still encoded.

@@ -51,6 +51,7 @@ class Sender : public Output<T> {
     write_element_header({timed ? ElementKind::kTimedRecord : ElementKind::kRecord,
                           static_cast<std::uint32_t>(payload_bytes)},
                          element_.data());
+    channels_.count_record();
     return element_;
   }
 

@@ -252,7 +252,7 @@ void Task::process_batch() {
 
 void Task::count_batch() {
   counters_.set_in(input_->io_counts());
-  IoCounts out{.records = 0, .bytes = outputs_->bytes_sent()};
+  IoCounts out = outputs_->io_counts();
   for (const auto& sink : sinks_) {
     const IoCounts written = sink->io_counts();
     out.records += written.records;

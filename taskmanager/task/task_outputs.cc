@@ -63,10 +63,13 @@ void TaskOutputs::broadcast(const Event& event) {
   for (const auto& partition : partitions_) partition->broadcast_event(event);
 }
 
-uint64_t TaskOutputs::bytes_sent() const {
-  uint64_t bytes = 0;
-  for (const auto& partition : partitions_) bytes += partition->bytes_sent();
-  return bytes;
+IoCounts TaskOutputs::io_counts() const {
+  IoCounts counts;
+  for (const auto& partition : partitions_) {
+    counts.records += partition->records();
+    counts.bytes += partition->bytes_sent();
+  }
+  return counts;
 }
 
 std::chrono::nanoseconds TaskOutputs::blocked() const {

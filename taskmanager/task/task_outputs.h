@@ -33,7 +33,7 @@ class TaskOutputs {
   // MonotonicTime::max() if there is nothing to flush.
   MonotonicTime flush_deadline() const;
   void broadcast(const Event& event);
-  uint64_t bytes_sent() const;
+  IoCounts io_counts() const;
   // In writes that waited for a buffer.
   std::chrono::nanoseconds blocked() const;
   // The readers fail with this.
