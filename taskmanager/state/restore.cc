@@ -39,7 +39,7 @@ absl::StatusOr<int> match_table(const pb::StateTable& stored,
   return absl::FailedPreconditionError(absl::StrCat(
       "state '", stored.name(),
       "' is in the checkpoint and the operator doesn't declare it: declare it when it opens, or "
-      "allow non-restored state to drop it"));
+      "drop it with --allowNonRestoredState"));
 }
 
 }  // namespace

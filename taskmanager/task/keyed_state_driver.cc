@@ -13,7 +13,10 @@ namespace {
 constexpr size_t kEntriesPerSlice = 1000;
 
 void throw_if(const absl::Status& status) {
-  if (!status.ok()) throw Error(std::string(status.message()));
+  if (status.ok()) return;
+  // The job and what it restores don't fit: no restart helps.
+  if (absl::IsFailedPrecondition(status)) throw FatalError(std::string(status.message()));
+  throw Error(std::string(status.message()));
 }
 
 StateStorages::Place open_place(StateStorages& storages, const std::string& address,

@@ -16,6 +16,7 @@
 namespace weir {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
 using State = pb::TaskStateChanged;
@@ -25,8 +26,9 @@ constexpr int kCount = 1;
 
 class Counting : public KeyedProcessFunction<std::string, std::string, std::string> {
  public:
+  explicit Counting(std::string state) : state_(std::move(state)) {}
   void open(OpenContext& context) override {
-    count_ = context.get_state(ValueStateDescriptor<std::int64_t>("count"));
+    count_ = context.get_state(ValueStateDescriptor<std::int64_t>(state_));
   }
   void process_element(std::string_view word, Context&, Collector<std::string>& out) override {
     const std::int64_t count = count_.value_or(0) + 1;
@@ -35,6 +37,7 @@ class Counting : public KeyedProcessFunction<std::string, std::string, std::stri
   }
 
  private:
+  std::string state_;
   ValueState<std::int64_t> count_;
 };
 
@@ -48,6 +51,11 @@ class KeyedTaskTest : public testing::Test {
 
   // words ═ by key ═▶ count → sink
   void run(int parallelism) {
+    deploy(parallelism);
+    tasks_->start();
+    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(reaches(State::RUNNING));
+  }
+  void deploy(int parallelism, const std::string& state = "count") {
     tasks_.reset();
     source_ = std::make_shared<MemoryJob>();
     sink_ = std::make_shared<MemoryJob>();
@@ -57,7 +65,7 @@ class KeyedTaskTest : public testing::Test {
                      "words")
         .uid("words")
         .key_by([](std::string_view word) { return std::string(word); })
-        .process(Counting())
+        .process(Counting(state))
         .uid("count")
         .sink_to(MemorySink(sink_))
         .uid("out");
@@ -67,8 +75,6 @@ class KeyedTaskTest : public testing::Test {
                             .sender = &sender_,
                             .adjust = [this](TaskSpec& spec) { spec.restored = restored_; }});
     for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(reaches(State::DEPLOYED));
-    tasks_->start();
-    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(reaches(State::RUNNING));
   }
 
   bool reaches(State::State state) {
@@ -146,6 +152,21 @@ TEST_F(KeyedTaskTest, StateComesBackAtAnotherParallelism) {
   take_checkpoint(2, 3);
   run(1);
   EXPECT_THAT(count({"a", "d"}), UnorderedElementsAre("a 4", "d 2"));
+}
+
+TEST_F(KeyedTaskTest, AStateThatTheJobHasNoMoreFailsItForGood) {
+  run(1);
+  count({"a"});
+  take_checkpoint(1, 1);
+  deploy(1, "another");
+  tasks_->start();
+  const auto failed = sender_.wait_for([](const pb::FromTaskManager& sent) {
+    return sent.has_task_state_changed() && sent.task_state_changed().state() == State::FAILED;
+  });
+  ASSERT_TRUE(failed);
+  EXPECT_TRUE(failed->task_state_changed().fatal());
+  EXPECT_THAT(failed->task_state_changed().cause(),
+              AllOf(HasSubstr("'count'"), HasSubstr("--allowNonRestoredState")));
 }
 
 TEST_F(KeyedTaskTest, RecordsGoOnWhileASnapshotIsTaken) {
