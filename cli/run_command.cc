@@ -35,8 +35,9 @@ constexpr absl::Duration kPatience = absl::Minutes(5);
 // How long `run -d` waits for slots.
 constexpr absl::Duration kSlotsPatience = absl::Seconds(2);
 
-constexpr const char* kJobKeyPrefixes[] = {"execution.", "restart-strategy.", "sink.", "state.",
-                                           "task."};
+constexpr const char* kJobKeyPrefixes[] = {
+    "execution.", "pipeline.", "restart-strategy.", "sink.", "slot.request.timeout",
+    "state.",     "task."};
 
 // What the client's configuration says about jobs; the rest is about daemons.
 std::map<std::string, std::string> job_configuration(const Config& config) {
