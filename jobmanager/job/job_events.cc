@@ -85,7 +85,10 @@ void JobController::on_task_state(const std::string& taskmanager,
   const Attempt attempt(change.task().attempt());
   if (attempt != machine_.attempt()) return;
   const TaskIndex task{change.task().vertex(), change.task().subtask()};
-  task_states_[task] = change.state();
+  // A reader fails when the task that it reads was cancelled before it.
+  const bool cancelled =
+      change.state() == pb::TaskStateChanged::FAILED && machine_.step() == AttemptStep::kCanceling;
+  task_states_[task] = cancelled ? pb::TaskStateChanged::CANCELED : change.state();
   if (change.has_metrics()) on_metrics(change.metrics());
   switch (change.state()) {
     case pb::TaskStateChanged::DEPLOYED:

@@ -166,6 +166,22 @@ TEST_F(KeyedJobTest, ABoundedJobFinishesWhenItsSourcesAreDrained) {
   EXPECT_EQ(state(*job), "FINISHED");
 }
 
+TEST_F(KeyedJobTest, AReaderWhoseProducerIsCancelledFirstCountsAsCancelled) {
+  TaskManager& a = add_taskmanager("a", 3);
+  const auto job = submit(keyed_graph(3));
+  a.releases = false;
+  cancel(*job);
+  for (const pb::DeployTask& task : std::vector<pb::DeployTask>(a.tasks)) {
+    if (task.input_gates().empty()) continue;
+    task_state(a, task.task(), pb::TaskStateChanged::FAILED,
+               "'lines', which sends it, was cancelled");
+  }
+  run();
+  const pb::JobDetails shown = details(*job);
+  EXPECT_EQ(shown.vertices(1).subtasks(0).state(), "CANCELED");
+  EXPECT_FALSE(shown.status().has_last_fault());
+}
+
 TEST_F(KeyedJobTest, TheLossOfATaskManagerRestartsTheJobOnTheOthers) {
   add_taskmanager("a", 3);
   TaskManager& b = add_taskmanager("b", 3);

@@ -163,7 +163,7 @@ void ScriptedCluster::answer(TaskManager& taskmanager, const pb::ToTaskManager& 
       commit->set_state(pb::LedgerEntry::COMMITTED);
       send(taskmanager, report);
     }
-  } else if (message.has_cancel_attempt()) {
+  } else if (message.has_cancel_attempt() && taskmanager.releases) {
     taskmanager.tasks.clear();
     taskmanager.prepared.clear();
     pb::FromTaskManager released;

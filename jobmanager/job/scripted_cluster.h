@@ -49,6 +49,7 @@ class ScriptedCluster : public testing::Test {
     bool commits = true;       // reports COMMITTED on notifications
     bool acknowledges = true;  // checkpoints
     bool recovers = true;      // coordinators
+    bool releases = true;      // attempts that are cancelled
     pb::LedgerEntry::State recovery_outcome = pb::LedgerEntry::COMMITTED;
     std::vector<pb::ToTaskManager> seen;
     std::vector<pb::DeployTask> tasks;
