@@ -32,6 +32,8 @@ class CheckpointStorage {
   virtual absl::StatusOr<bool> exists(const std::string& path) = 0;
   // Names of the files and folders in `folder`, sorted; empty if it doesn't exist.
   virtual absl::StatusOr<std::vector<std::string>> list(const std::string& folder) = 0;
+  // Of files there that are being written, or whose writers died. Deleting one fails its writer.
+  virtual absl::StatusOr<std::vector<std::string>> list_unfinished(const std::string& folder) = 0;
   // Both are OK when there is nothing to delete.
   virtual absl::Status delete_file(const std::string& path) = 0;
   virtual absl::Status delete_folder(const std::string& folder) = 0;

@@ -54,6 +54,16 @@ absl::StatusOr<bool> FileCheckpointStorage::exists(const std::string& path) {
 }
 
 absl::StatusOr<std::vector<std::string>> FileCheckpointStorage::list(const std::string& folder) {
+  return list_files(folder, /*unfinished=*/false);
+}
+
+absl::StatusOr<std::vector<std::string>> FileCheckpointStorage::list_unfinished(
+    const std::string& folder) {
+  return list_files(folder, /*unfinished=*/true);
+}
+
+absl::StatusOr<std::vector<std::string>> FileCheckpointStorage::list_files(
+    const std::string& folder, bool unfinished) const {
   WEIR_ASSIGN_OR_RETURN(const std::string path, absolute(folder));
   std::vector<std::string> names;
   std::error_code error;
@@ -61,7 +71,7 @@ absl::StatusOr<std::vector<std::string>> FileCheckpointStorage::list(const std::
   if (error.value() == ENOENT) return names;
   while (!error && entry != std::filesystem::directory_iterator()) {
     const std::string name = entry->path().filename().string();
-    if (!is_temporary_file(name)) names.push_back(name);
+    if (is_temporary_file(name) == unfinished) names.push_back(name);
     entry.increment(error);
   }
   if (error) return errno_status(error.value(), "list", path);

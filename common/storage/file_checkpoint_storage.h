@@ -20,6 +20,7 @@ class FileCheckpointStorage final : public CheckpointStorage {
                                          uint64_t length) override;
   absl::StatusOr<bool> exists(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> list(const std::string& folder) override;
+  absl::StatusOr<std::vector<std::string>> list_unfinished(const std::string& folder) override;
   absl::Status delete_file(const std::string& path) override;
   absl::Status delete_folder(const std::string& folder) override;
   std::string url_of(const std::string& path) const override;
@@ -27,6 +28,8 @@ class FileCheckpointStorage final : public CheckpointStorage {
  private:
   // InvalidArgument for a path that leads out of the root.
   absl::StatusOr<std::string> absolute(const std::string& path) const;
+  absl::StatusOr<std::vector<std::string>> list_files(const std::string& folder,
+                                                      bool unfinished) const;
 
   const std::string root_;
 };

@@ -81,6 +81,8 @@ TEST_F(FileCheckpointStorageTest, ListIsSortedAndEmptyWithoutAFolder) {
   std::ofstream(root_ + "/job/.tmp-1-0-x") << "left by a process that died";
   EXPECT_THAT(*storage_->list("job"), ElementsAre("a", "b", "c"));
   EXPECT_THAT(*storage_->list("none"), IsEmpty());
+  EXPECT_THAT(*storage_->list_unfinished("job"), ElementsAre(".tmp-1-0-x"));
+  EXPECT_THAT(*storage_->list_unfinished("none"), IsEmpty());
 }
 
 TEST_F(FileCheckpointStorageTest, DeletingTwiceIsFine) {

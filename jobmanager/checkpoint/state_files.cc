@@ -38,6 +38,17 @@ std::string shared_folder_of(const std::string& job_id) {
   return absl::StrCat(job_id, "/shared");
 }
 
+// Files of writers that were killed, in the job's folder and the shared one.
+absl::StatusOr<std::vector<std::string>> unfinished_files(storage::CheckpointStorage& storage,
+                                                          const std::string& job_id) {
+  std::vector<std::string> paths;
+  for (const std::string& folder : {job_id, shared_folder_of(job_id)}) {
+    WEIR_ASSIGN_OR_RETURN(const auto names, storage.list_unfinished(folder));
+    for (const std::string& name : names) paths.push_back(absl::StrCat(folder, "/", name));
+  }
+  return paths;
+}
+
 bool retains(const pb::JobRecord& record, const std::string& path) {
   return std::any_of(record.checkpoints().begin(), record.checkpoints().end(),
                      [&](const auto& pointer) { return pointer.path() == path; });
@@ -66,11 +77,13 @@ void StateFiles::take_stock(const pb::JobRecord& record) {
   }
   leftover_folders_.clear();
   leftover_files_.clear();
+  unfinished_files_.clear();
   complete_ = complete_ && find_leftovers(record).ok();
 }
 
 absl::Status StateFiles::find_leftovers(const pb::JobRecord& record) {
   WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(checkpoint_folder_));
+  WEIR_ASSIGN_OR_RETURN(unfinished_files_, unfinished_files(*storage, job_id_));
   WEIR_ASSIGN_OR_RETURN(const auto names, storage->list(job_id_));
   for (const std::string& name : names) {
     const std::string folder = storage->url_of(absl::StrCat(job_id_, "/", name));
@@ -90,6 +103,10 @@ absl::Status StateFiles::delete_leftovers() {
     first_error.Update(delete_folder(folder));
   }
   first_error.Update(delete_shared(std::exchange(leftover_files_, {})));
+  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(checkpoint_folder_));
+  for (const std::string& path : std::exchange(unfinished_files_, {})) {
+    first_error.Update(storage->delete_file(path));
+  }
   return first_error;
 }
 
@@ -146,6 +163,9 @@ absl::Status StateFiles::delete_shared(const std::vector<std::string>& files) co
 absl::Status delete_shared_state(const std::string& job_id, const std::string& checkpoint_folder,
                                  const pb::JobRecord& kept) {
   WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(checkpoint_folder));
+  absl::Status first_error;
+  WEIR_ASSIGN_OR_RETURN(const auto unfinished, unfinished_files(*storage, job_id));
+  for (const std::string& path : unfinished) first_error.Update(storage->delete_file(path));
   const std::string folder = shared_folder_of(job_id);
   bool any_left = false;
   SharedStateRegistry registry(storage->url_of(absl::StrCat(folder, "/")));
@@ -156,8 +176,10 @@ absl::Status delete_shared_state(const std::string& job_id, const std::string& c
     registry.add(pointer.path(), loaded->manifest);
     any_left = true;
   }
-  if (!any_left) return storage->delete_folder(folder);
-  absl::Status first_error;
+  if (!any_left) {
+    first_error.Update(storage->delete_folder(folder));
+    return first_error;
+  }
   WEIR_ASSIGN_OR_RETURN(const auto names, storage->list(folder));
   for (const std::string& name : names) {
     const std::string path = absl::StrCat(folder, "/", name);

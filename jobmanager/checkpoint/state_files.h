@@ -50,10 +50,11 @@ class StateFiles {
   bool complete_ = true;
   std::vector<std::string> leftover_folders_;
   std::vector<std::string> leftover_files_;
+  std::vector<std::string> unfinished_files_;
 };
 
-// After the job's end: deletes the shared files, but those that the checkpoints name which
-// `kept` retains.
+// After the job's end: deletes what killed writers have left, and the shared files but those that
+// the checkpoints name which `kept` retains.
 absl::Status delete_shared_state(const std::string& job_id, const std::string& checkpoint_folder,
                                  const pb::JobRecord& kept);
 

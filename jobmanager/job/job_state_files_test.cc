@@ -36,6 +36,11 @@ class JobStateFilesTest : public ScriptedCluster {
     std::sort(names.begin(), names.end());
     return names;
   }
+  // As a process leaves it that is killed while it writes.
+  void leave_unfinished(const std::string& job) {
+    std::ofstream(job_folder(job) / ".tmp-1-0-ledger-2") << "u";
+    std::ofstream(job_folder(job) / "shared" / ".tmp-2-0-4-0") << "u";
+  }
   void checkpoints(int count) {
     for (int i = 0; i < count; ++i) advance(seconds(1));
   }
@@ -80,6 +85,7 @@ TEST_F(JobStateFilesTest, ANewAttemptFindsWhatNobodyHeardOf) {
   checkpoints(2);
   std::ofstream(job_folder(*job) / "shared" / "stray") << "s";
   std::filesystem::create_directories(job_folder(*job) / "chk-77");
+  leave_unfinished(*job);
   a.acknowledges = false;
   task_state(a, a.tasks.back().task(), pb::TaskStateChanged::FAILED, "boom");
   run();
@@ -150,6 +156,7 @@ TEST_F(JobStateFilesTest, WithTheJobsCheckpointsGoTheirFiles) {
   const auto kept = submit(retaining);
   checkpoints(3);
   std::ofstream(job_folder(*kept) / "shared" / "stray") << "s";
+  leave_unfinished(*kept);
   cancel(*kept);
   EXPECT_THAT(names_in(job_folder(*kept)), ElementsAre("chk-3", "shared"));
   EXPECT_THAT(names_in(job_folder(*kept) / "shared"), ElementsAre("2-0", "3-0"));

@@ -52,6 +52,9 @@ class MemoryStorage final : public storage::CheckpointStorage {
     }
     return names;
   }
+  absl::StatusOr<std::vector<std::string>> list_unfinished(const std::string&) override {
+    return std::vector<std::string>();
+  }
   absl::Status delete_file(const std::string& path) override {
     const MutexLock lock(mutex_);
     files.erase(path);
