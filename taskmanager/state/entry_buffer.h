@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +19,8 @@ struct StateEntry {
 };
 
 // Entries gathered in one stretch of memory and then sorted as canonical files and the database
-// have them: by key group, table, and the rest of the key.
+// have them: by key group, table, and the rest of the key. Sorted by radix, the most significant
+// byte first (Knuth 5.2.5): the keys of one state begin alike, and memory is far.
 class EntryBuffer {
  public:
   static constexpr int kTablesMax = 65535;
@@ -33,13 +36,20 @@ class EntryBuffer {
   StateEntry operator[](std::size_t i) const;
 
  private:
+  // Key group, table, and the first bytes of the rest, as big-endian words.
+  static constexpr std::size_t kStartWords = 3;
+  using Start = std::array<std::uint64_t, kStartWords>;
   struct Reference {
-    std::uint64_t start;   // key group, table, and the first bytes of the rest: most comparisons
+    Start start;           // most comparisons need no more
     std::uint64_t offset;  // in bytes_
   };
 
+  bool less(const Reference& a, const Reference& b) const;
+  void sort(std::span<Reference> references, Reference* scratch, std::size_t depth);
+
   std::string bytes_;
   std::vector<Reference> references_;
+  Start varying_{};  // the bits in which starts differ from the first one
 };
 
 }  // namespace weir
