@@ -11,6 +11,26 @@ namespace weir::kafka {
 namespace {
 
 constexpr std::int16_t kInitProducerIdApi = 22;
+constexpr std::size_t kBatchRecords = 512;
+constexpr std::size_t kBatchBytes = 128 << 10;
+
+// Kafka tells a tombstone by the null pointer, and text may be empty with one.
+void* data_of(const std::optional<std::string_view>& bytes) {
+  if (!bytes) return nullptr;
+  return const_cast<char*>(bytes->data() == nullptr ? "" : bytes->data());
+}
+std::size_t size_of(const std::optional<std::string_view>& bytes) {
+  return bytes ? bytes->size() : 0;
+}
+
+KafkaProducerRecord record_of(const rd_kafka_message_t& message, const char* topic) {
+  KafkaProducerRecord record;
+  record.topic = topic;
+  record.partition = message.partition;
+  record.key = std::string_view(static_cast<const char*>(message.key), message.key_len);
+  record.value = std::string_view(static_cast<const char*>(message.payload), message.len);
+  return record;
+}
 
 std::string property_or(const Properties& properties, const std::string& name,
                         const std::string& otherwise) {
@@ -19,6 +39,11 @@ std::string property_or(const Properties& properties, const std::string& name,
 }
 
 }  // namespace
+
+Producer::Producer() {
+  batch_.bytes.resize(kBatchBytes);
+  batch_.messages.reserve(kBatchRecords);
+}
 
 absl::StatusOr<std::unique_ptr<Producer>> Producer::create(const Properties& properties) {
   WEIR_ASSIGN_OR_RETURN(ConfPtr conf, make_conf(properties));
@@ -108,40 +133,75 @@ absl::Status Producer::begin_transaction() {
 absl::StatusOr<bool> Producer::produce(const KafkaProducerRecord& record) {
   rd_kafka_topic_t* const topic = topic_handle(record.topic);
   if (topic == nullptr) return produce_error(rd_kafka_last_error(), record);
-  // Kafka tells a tombstone by the null pointer, and text may be empty with one.
-  const auto data = [](const std::optional<std::string_view>& bytes) -> void* {
-    if (!bytes) return nullptr;
-    return const_cast<char*>(bytes->data() == nullptr ? "" : bytes->data());
-  };
-  const auto size = [](const std::optional<std::string_view>& bytes) {
-    return bytes ? bytes->size() : 0;
-  };
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-  if (record.headers == nullptr && record.timestamp == kNoTimestamp) {
-    if (rd_kafka_produce(topic, record.partition, RD_KAFKA_MSG_F_COPY, data(record.value),
-                         size(record.value), data(record.key), size(record.key), nullptr) != 0) {
-      error = rd_kafka_last_error();
-    }
-  } else {
-    rd_kafka_headers_t* headers = nullptr;
-    if (record.headers != nullptr && !record.headers->empty()) {
-      headers = rd_kafka_headers_new(record.headers->size());
-      for (const KafkaHeader& header : *record.headers) {
-        rd_kafka_header_add(headers, header.name.data(), static_cast<ssize_t>(header.name.size()),
-                            data(header.value), static_cast<ssize_t>(size(header.value)));
-      }
-    }
-    const std::int64_t timestamp = record.timestamp == kNoTimestamp ? 0 : record.timestamp;
-    error = rd_kafka_producev(
-        handle_.get(), RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(record.partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_VALUE(data(record.value), size(record.value)),
-        RD_KAFKA_V_KEY(data(record.key), size(record.key)), RD_KAFKA_V_TIMESTAMP(timestamp),
-        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
-    // librdkafka owns the headers only once the record is taken.
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR && headers != nullptr)
-      rd_kafka_headers_destroy(headers);
+  if (add_to_batch(topic, record)) return true;
+  if (!send_batch()) return false;
+  WEIR_RETURN_IF_ERROR(failure_);
+  return add_to_batch(topic, record) ? true : produce_now(topic, record);
+}
+
+// False if it isn't of the batch's topic, doesn't fit, or needs more than a batch can say.
+bool Producer::add_to_batch(rd_kafka_topic_t* topic, const KafkaProducerRecord& record) {
+  const std::size_t key_bytes = size_of(record.key);
+  const std::size_t value_bytes = size_of(record.value);
+  if (batch_.messages.empty()) batch_.topic = topic;
+  if (record.headers != nullptr || record.timestamp != kNoTimestamp || batch_.topic != topic ||
+      batch_.messages.size() == kBatchRecords ||
+      key_bytes + value_bytes > kBatchBytes - batch_.used) {
+    return false;
   }
+  const auto copy = [this](const std::optional<std::string_view>& bytes) -> void* {
+    if (!bytes) return nullptr;
+    char* const place = batch_.bytes.data() + batch_.used;
+    std::copy(bytes->begin(), bytes->end(), place);
+    batch_.used += bytes->size();
+    return place;
+  };
+  rd_kafka_message_t& message = batch_.messages.emplace_back();
+  message.partition = record.partition;
+  message.key = copy(record.key);
+  message.key_len = key_bytes;
+  message.payload = copy(record.value);
+  message.len = value_bytes;
+  ++produced_;
+  return true;
+}
+
+bool Producer::send_batch() {
+  if (batch_.messages.empty()) return true;
+  rd_kafka_produce_batch(batch_.topic, RD_KAFKA_PARTITION_UA,
+                         RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_PARTITION, batch_.messages.data(),
+                         static_cast<int>(batch_.messages.size()));
+  std::erase_if(batch_.messages, [this](const rd_kafka_message_t& message) {
+    if (message.err == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
+    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR && failure_.ok()) {
+      failure_ = produce_error(message.err, record_of(message, rd_kafka_topic_name(batch_.topic)));
+    }
+    return true;
+  });
+  if (!batch_.messages.empty()) return false;
+  batch_.used = 0;
+  return true;
+}
+
+absl::StatusOr<bool> Producer::produce_now(rd_kafka_topic_t* topic,
+                                           const KafkaProducerRecord& record) {
+  rd_kafka_headers_t* headers = nullptr;
+  if (record.headers != nullptr && !record.headers->empty()) {
+    headers = rd_kafka_headers_new(record.headers->size());
+    for (const KafkaHeader& header : *record.headers) {
+      rd_kafka_header_add(headers, header.name.data(), static_cast<ssize_t>(header.name.size()),
+                          data_of(header.value), static_cast<ssize_t>(size_of(header.value)));
+    }
+  }
+  const std::int64_t timestamp = record.timestamp == kNoTimestamp ? 0 : record.timestamp;
+  const rd_kafka_resp_err_t error = rd_kafka_producev(
+      handle_.get(), RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(record.partition),
+      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+      RD_KAFKA_V_VALUE(data_of(record.value), size_of(record.value)),
+      RD_KAFKA_V_KEY(data_of(record.key), size_of(record.key)), RD_KAFKA_V_TIMESTAMP(timestamp),
+      RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+  // librdkafka owns the headers only once the record is taken.
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR && headers != nullptr) rd_kafka_headers_destroy(headers);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
     ++produced_;
     return true;
@@ -177,13 +237,9 @@ void Producer::on_delivery(rd_kafka_t* /*handle*/, const rd_kafka_message_t* mes
 void Producer::count_delivery(const rd_kafka_message_t& message) {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) [[unlikely]] {
     if (!failure_.ok()) return;
-    KafkaProducerRecord record;
     const char* const topic = rd_kafka_topic_name(message.rkt);
-    record.topic = topic;
-    record.partition = message.partition;
-    record.value = std::string_view(static_cast<const char*>(message.payload), message.len);
     failure_ = message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
-                   ? produce_error(message.err, record)
+                   ? produce_error(message.err, record_of(message, topic))
                    : absl::UnavailableError(absl::StrCat("a record wasn't written to ", topic, "-",
                                                          message.partition, ": ",
                                                          error_text(message.err)));
@@ -207,12 +263,15 @@ void Producer::count_delivery(const rd_kafka_message_t& message) {
 }
 
 void Producer::poll(std::chrono::milliseconds wait) {
+  send_batch();
   rd_kafka_poll(handle_.get(), static_cast<int>(wait.count()));
 }
 
 bool Producer::flush(std::chrono::milliseconds wait) {
+  const bool sent = send_batch();
   return rd_kafka_flush(handle_.get(), static_cast<int>(wait.count())) ==
-         RD_KAFKA_RESP_ERR_NO_ERROR;
+             RD_KAFKA_RESP_ERR_NO_ERROR &&
+         sent;
 }
 
 absl::Status Producer::status() const {

@@ -39,7 +39,9 @@ class Producer {
   int init_attempts() const { return init_attempts_.load(); }
   absl::Status begin_transaction();
 
-  // False if the queue is full: poll() and try again. Copies the record.
+  // False if the queue is full: poll() and try again. Copies the record, into a batch that
+  // librdkafka gets when it is full or poll() or flush() is called. An error may be that of an
+  // earlier record.
   absl::StatusOr<bool> produce(const KafkaProducerRecord& record);
   // Takes delivery reports in, waiting at most `wait` for the first.
   void poll(std::chrono::milliseconds wait);
@@ -67,7 +69,15 @@ class Producer {
     TopicPtr handle;
   };
 
-  Producer() = default;
+  // What librdkafka gets by one call: for each record it would look at the clock three times.
+  struct Batch {
+    rd_kafka_topic_t* topic = nullptr;
+    std::vector<char> bytes;  // keeps its size: messages point into it
+    std::size_t used = 0;
+    std::vector<rd_kafka_message_t> messages;
+  };
+
+  Producer();
   static void on_delivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* opaque);
   static rd_kafka_resp_err_t on_new(rd_kafka_t* handle, const rd_kafka_conf_t* conf, void* opaque,
                                     char* error, std::size_t error_size);
@@ -77,11 +87,16 @@ class Producer {
                                              std::size_t size, void* opaque);
   void count_delivery(const rd_kafka_message_t& message);
   rd_kafka_topic_t* topic_handle(std::string_view name);
+  bool add_to_batch(rd_kafka_topic_t* topic, const KafkaProducerRecord& record);
+  // False if the queue is full: what it didn't take stays in the batch.
+  bool send_batch();
+  absl::StatusOr<bool> produce_now(rd_kafka_topic_t* topic, const KafkaProducerRecord& record);
   absl::Status produce_error(rd_kafka_resp_err_t error, const KafkaProducerRecord& record) const;
 
   Properties properties_;
   std::atomic<int> init_attempts_{0};
   std::vector<Topic> topics_;  // few; the last one used comes first
+  Batch batch_;
   std::vector<Range> ranges_;
   std::size_t last_range_ = 0;
   std::uint64_t produced_ = 0;
