@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import urllib.error
 import urllib.request
 
 from harness.stage import ROOT, wait_for
@@ -134,8 +135,11 @@ class Cluster:
             f"http://127.0.0.1:{REST_PORT}{path}", method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=20) as response:
-            return json.load(response)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise OSError(f"Flink answers {path} with {error}: {error.read().decode()}") from None
 
     def run_job(self, source, target, *arguments, job="Processed"):
         uploaded = subprocess.run(

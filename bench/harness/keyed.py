@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 from harness import flink
-from harness.process import cpu_seconds, memory_mib
+from harness import plot as plotting
+from harness.process import memory_mib
 from harness.stage import BIN, Meter, median, weir_settings
 
 TUNED_PRODUCER = ["--prod", "linger.ms=20", "--prod", "batch.size=262144"]
@@ -13,11 +14,11 @@ BACKENDS = ["rocksdb", "hashmap"]
 
 
 def add_arguments(parser, keys):
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--records", type=int, default=10_000_000)
     parser.add_argument("--keys", type=int, default=keys)
-    parser.add_argument("--flink-seconds", type=int, default=25,
-                        help="how long Flink runs; it may not come to the end of the input")
+    parser.add_argument("--flink-seconds", type=int, default=50,
+                        help="how long Flink runs, of which the second half counts: its JVM is warm then")
     parser.add_argument("--backend", choices=BACKENDS, action="append", help="default: both")
 
 
@@ -48,8 +49,10 @@ def measure(stage, args, job):
         if args.with_flink:
             contestants.append((f"Flink, {backend}",
                                 lambda backend=backend: _flink(stage, args, job, source, backend)))
+    _raw_loop(stage, args, job, source)  # warms up the broker
     for round_number in range(args.rounds):
-        for name, run in contestants:
+        # The broker gets faster with all that it has done: who goes first changes.
+        for name, run in contestants if round_number % 2 else reversed(contestants):
             yield {"name": name, "round": round_number, **run()}
 
 
@@ -66,7 +69,7 @@ def _raw_loop(stage, args, job, source):
         meter = Meter(stage, target, args.records, watched=_watched(stage, process.pid)).wait()
         usage = json.load(process.stdout)
     stage.delete_topic(target)
-    return {**_result(meter.span(), 1), "peak_memory_mib": usage["memory_mib"]}
+    return {**_result(meter, 1), "peak_memory_mib": usage["memory_mib"]}
 
 
 def _weir(stage, args, job, source, backend):
@@ -78,7 +81,7 @@ def _weir(stage, args, job, source, backend):
     job_id = stage.run_job(source, target, "1s", 2, "--state-backend", backend, *job.arguments,
                            example=job.example)
     meter.wait()
-    result = {**_result(meter.span(), args.records / job.output_records),
+    result = {**_result(meter, args.records / job.output_records),
               **_checkpoints(stage.rest(f"/v1/jobs/{job_id}/checkpoints")),
               "peak_memory_mib": memory_mib(pid)}
     _check(stage, args, job, target, job.output_records)
@@ -95,7 +98,7 @@ def _flink(stage, args, job, source, backend):
         job_id = cluster.run_job(source, target, "--state-backend", backend, *TUNED_PRODUCER,
                                  *job.flink_arguments, job=job.flink_job)
         meter.wait(enough=lambda samples: samples[-1][0] - samples[0][0] > args.flink_seconds)
-        result = {**_result(meter.span(), args.records / job.output_records),
+        result = {**_result(meter, args.records / job.output_records, begin=0.5),
                   **_checkpoints(cluster.rest(f"/jobs/{job_id}/checkpoints")),
                   "peak_memory_mib": memory_mib(pid)}
     _check(stage, args, job, target, 0)
@@ -107,9 +110,13 @@ def _watched(stage, pid):
     return {"engine": pid, "broker": stage.kafka_pid()}
 
 
-def _result(span, inputs_per_output):
-    """By records of the input."""
-    return {"records_per_second": span.records_per_second() * inputs_per_output,
+def _result(meter, inputs_per_output, begin=0.2):
+    """By records of the input, from where `begin` of what was seen in the end was visible."""
+    span = meter.span(begin)
+    seen = [(time_s, records) for time_s, records, _ in meter.samples if records > 0]
+    return {"curve": [(round(time_s - seen[0][0], 2), round(records * inputs_per_output / 1e6, 4))
+                      for time_s, records in seen],
+            "records_per_second": span.records_per_second() * inputs_per_output,
             "cpu_s_per_million": span.cpu_s_per_million("engine") / inputs_per_output,
             "broker_cpu_s_per_million": span.cpu_s_per_million("broker") / inputs_per_output}
 
@@ -139,11 +146,17 @@ def show(result):
     return line
 
 
+def plot(results, name, title):
+    """Of each contestant its last round."""
+    plotting.lines(name, title, "seconds since the first commit", "million records whose output is visible",
+                   {result["name"]: result["curve"] for result in results})
+
+
 def summary(results, targets):
     """targets: (Weir's name, Flink's name, times its rate, times less CPU)."""
     names = list(dict.fromkeys(result["name"] for result in results))
     medians = {name: {key: median([r[key] for r in results if r["name"] == name])
-                      for key in results[-1] if key not in ("name", "round")
+                      for key in results[-1] if key not in ("name", "round", "curve")
                       and all(key in r for r in results if r["name"] == name)}
                for name in names}
     lines = ["", "median of the rounds, all output exact:"]

@@ -20,5 +20,9 @@ def measure(stage, args):
 show = keyed.show
 
 
+def plot(results, args):
+    keyed.plot(results, "keyed-count", f"Count per key, {args.keys:,} keys, exactly once")
+
+
 def summary(results):
     return keyed.summary(results, TARGETS)

@@ -1,5 +1,6 @@
 """The servers of a measurement: a real Kafka and a cluster of real processes, in one folder."""
 
+import atexit
 import contextlib
 import fcntl
 import json
@@ -14,7 +15,8 @@ import urllib.request
 from harness.process import cpu_seconds
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
-BIN = os.path.join(ROOT, "build", "bin")
+BUILD = os.environ.get("WEIR_BUILD_DIR") or os.path.join(ROOT, "build")
+BIN = os.path.join(BUILD, "bin")
 PARTITIONS = 4
 # The broker shall not be what is measured: its JVM gets what a small production broker has.
 KAFKA_ENVIRONMENT = {"KAFKA_HEAP_OPTS": "-Xms1g -Xmx1g",
@@ -124,7 +126,7 @@ class Stage:
 
     def run_job(self, source, target, interval="1s", parallelism=2, *arguments, example="processed"):
         """Submits one of the examples and returns its id."""
-        answer = self.weir("run", "-d", "-p", str(parallelism), f"{ROOT}/build/examples/{example}.so",
+        answer = self.weir("run", "-d", "-p", str(parallelism), f"{BUILD}/examples/{example}.so",
                            "--brokers", self.brokers, "--in", source, "--out", target,
                            "--group", target, "--transactional-id-prefix", target,
                            "--checkpoint-interval", interval, *arguments)
@@ -153,6 +155,7 @@ class Meter:
             [f"{BIN}/bench-meter", "--brokers", stage.brokers, "--topic", topic, "--mode", "progress",
              "--records", str(records), "--timeout-s", str(timeout_s)],
             stdout=subprocess.PIPE, text=True)
+        atexit.register(self._process.kill)
 
     def wait(self, enough=lambda samples: False):
         """Until all records are visible, or enough(samples)."""
@@ -172,7 +175,7 @@ class Meter:
         self._process.wait()
 
     def span(self, begin=0.2, end=0.9):
-        """From the first commit past 20 % of the records that became visible to the last before 90 %."""
+        """From the first commit past `begin` of the records that became visible to the last before `end`."""
         seen = self.samples[-1][1]
         return Span([s for s in self.samples if begin * seen <= s[1] <= end * seen])
 

@@ -36,5 +36,11 @@ def measure(stage, args):
 show = keyed.show
 
 
+def plot(results, args):
+    windows = args.size if not args.slide else f"{args.size}/{args.slide}"
+    keyed.plot(results, f"window-sum-{windows.replace('/', '-')}",
+               f"Sum per key and window of {windows}, {args.keys:,} keys, exactly once")
+
+
 def summary(results):
     return keyed.summary(results, TARGETS)

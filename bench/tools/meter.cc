@@ -50,8 +50,8 @@ int progress(const CommandLine& args) {
           rd_kafka_query_watermark_offsets(reader, topic.c_str(), partition, &low, &high, 10'000);
       visible += high;
     }
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) continue;  // a new topic's leaders aren't known yet
-    if (visible != shown) {
+    // An error: a new topic's leaders aren't known yet, or the broker is busy.
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR && visible != shown) {
       std::printf("%lld %lld\n", static_cast<long long>(wall_clock_ms()),
                   static_cast<long long>(visible));
       std::fflush(stdout);
