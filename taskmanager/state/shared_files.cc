@@ -11,6 +11,7 @@
 #include "common/fault_point.h"
 #include "common/status.h"
 #include "common/storage/atomic_file.h"
+#include "taskmanager/state/parallel_files.h"
 
 namespace weir {
 namespace {
@@ -81,6 +82,7 @@ absl::StatusOr<pb::KeyedStateHandle> upload_database(const std::string& folder,
   }
   if (error) return storage::errno_status(error.value(), "list", folder);
   std::sort(names.begin(), names.end());
+  std::vector<SharedFiles::File> new_files;
   for (const std::string& name : names) {
     const bool shared = name.ends_with(kTableFile);
     if (!shared && !name.starts_with(kManifest)) continue;  // made anew by download_database
@@ -88,17 +90,21 @@ absl::StatusOr<pb::KeyedStateHandle> upload_database(const std::string& folder,
       *description.add_files() = *std::move(known);
       continue;
     }
-    WEIR_ASSIGN_OR_RETURN(const std::string bytes,
-                          storage::read_whole_file(absl::StrCat(folder, "/", name)));
-    WEIR_RETURN_IF_ERROR(WEIR_FAULT_POINT_STATUS("keyed_state.before_upload"));
-    SharedFiles::File& file = *description.add_files();
+    SharedFiles::File& file = new_files.emplace_back();
     file.set_path(absl::StrCat(shared ? target.shared_folder : target.folder, "/", target.name, "-",
                                target.checkpoint_id, "-", name));
-    file.set_size_bytes(bytes.size());
     file.set_shared(shared);
     file.set_local_name(name);
-    WEIR_RETURN_IF_ERROR(target.storage->write_atomically(file.path(), bytes));
   }
+  WEIR_RETURN_IF_ERROR(for_each_file(new_files.size(), [&](std::size_t i) -> absl::Status {
+    SharedFiles::File& file = new_files[i];
+    WEIR_ASSIGN_OR_RETURN(const std::string bytes,
+                          storage::read_whole_file(absl::StrCat(folder, "/", file.local_name())));
+    WEIR_RETURN_IF_ERROR(WEIR_FAULT_POINT_STATUS("keyed_state.before_upload"));
+    file.set_size_bytes(bytes.size());
+    return target.storage->write_atomically(file.path(), bytes);
+  }));
+  for (SharedFiles::File& file : new_files) *description.add_files() = std::move(file);
   return description;
 }
 
@@ -113,15 +119,20 @@ absl::Status download_database(const RestoreSource& source, const std::string& f
           absl::StrCat("the checkpoint's file ", source.storage->url_of(file.path()),
                        " has a name that no database file has: '", file.local_name(), "'"));
     }
-    WEIR_ASSIGN_OR_RETURN(const std::string bytes, source.storage->read(file.path()));
-    if (bytes.size() != file.size_bytes()) {
-      return absl::DataLossError(
-          absl::StrCat("checkpoint file ", source.storage->url_of(file.path()), " has ",
-                       bytes.size(), " bytes instead of ", file.size_bytes()));
-    }
-    WEIR_RETURN_IF_ERROR(write_local_file(absl::StrCat(folder, "/", file.local_name()), bytes));
     if (file.local_name().starts_with(kManifest)) manifest = file.local_name();
   }
+  const auto& files = source.handle->files();
+  WEIR_RETURN_IF_ERROR(
+      for_each_file(static_cast<std::size_t>(files.size()), [&](std::size_t i) -> absl::Status {
+        const SharedFiles::File& file = files[static_cast<int>(i)];
+        WEIR_ASSIGN_OR_RETURN(const std::string bytes, source.storage->read(file.path()));
+        if (bytes.size() != file.size_bytes()) {
+          return absl::DataLossError(
+              absl::StrCat("checkpoint file ", source.storage->url_of(file.path()), " has ",
+                           bytes.size(), " bytes instead of ", file.size_bytes()));
+        }
+        return write_local_file(absl::StrCat(folder, "/", file.local_name()), bytes);
+      }));
   if (manifest.empty()) {
     return absl::DataLossError("the checkpoint's keyed state has no manifest of its database");
   }
