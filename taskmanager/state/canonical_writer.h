@@ -11,7 +11,7 @@ namespace weir {
 class CanonicalWriter {
  public:
   // More entries than this go to another file; each file is in memory while it is written.
-  static constexpr std::size_t kFileBytes = 32 << 20;
+  static constexpr std::size_t kFileBytes = 16 << 20;
 
   // `description`: describe_state().
   CanonicalWriter(SnapshotTarget target, pb::KeyedStateHandle description);

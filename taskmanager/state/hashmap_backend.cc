@@ -1,82 +1,40 @@
 #include "taskmanager/state/hashmap_backend.h"
 
-#include <atomic>
 #include <exception>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/check.h"
-#include "common/mutex.h"
 #include "common/status.h"
 #include "taskmanager/state/canonical_writer.h"
 #include "taskmanager/state/entry_buffer.h"
 #include "taskmanager/state/restore.h"
+#include "taskmanager/state/snapshot_writer.h"
 
 namespace weir {
 
-// Filled on the task's thread, written on the backend's.
-class HashMapBackend::Snapshot final : public SnapshotOutput,
-                                       public std::enable_shared_from_this<Snapshot> {
+class HashMapBackend::Snapshot final : public SnapshotWriter {
  public:
   Snapshot(Mailbox& thread, SnapshotTarget target, pb::KeyedStateHandle description,
            SnapshotDone done)
-      : thread_(thread),
+      : SnapshotWriter(thread, CanonicalWriter::kFileBytes),
         writer_(std::move(target), std::move(description)),
         done_(std::move(done)) {}
 
-  void put(int table, std::string_view key, std::string_view value) override {
-    buffer_.add({.table = table, .key = key, .value = value});
-    if (buffer_.bytes() >= CanonicalWriter::kFileBytes) hand_over();
-  }
-  void erase(int, std::string_view) override {
-    WEIR_CHECK(false) << "a full snapshot has no tombstones";
-  }
-  void finish() override {
-    if (!buffer_.empty()) hand_over();
-    thread_.post([self = shared_from_this()] { self->end(); });
-  }
-  void abandon() { abandoned_ = true; }
-
  private:
-  static constexpr int kWaitingMax = 2;
-
-  void hand_over() {
-    {
-      const MutexLock lock(mutex_);
-      while (waiting_ == kWaitingMax) written_.wait(mutex_);
-      ++waiting_;
-    }
-    thread_.post([self = shared_from_this(), buffer = std::exchange(buffer_, {})]() mutable {
-      self->write(std::move(buffer));
-    });
-  }
-  void write(EntryBuffer buffer) {
-    if (status_.ok() && !abandoned_) status_ = writer_.write(std::move(buffer));
-    const MutexLock lock(mutex_);
-    --waiting_;
-    written_.notify_all();
-  }
-  void end() {
-    if (!status_.ok()) {
-      done_(Annotate(status_, absl::StrCat("can't store keyed state in checkpoint ",
+  absl::Status write(EntryBuffer entries) override { return writer_.write(std::move(entries)); }
+  void end(absl::Status written) override {
+    if (!written.ok()) {
+      done_(Annotate(written, absl::StrCat("can't store keyed state in checkpoint ",
                                            writer_.target().checkpoint_id)));
     } else {
       done_(writer_.handle());
     }
   }
+  void clean_up() override {}
 
-  Mailbox& thread_;
-  EntryBuffer buffer_;  // task's thread
-
-  CanonicalWriter writer_;  // the backend's thread, as the next two
-  absl::Status status_;
+  CanonicalWriter writer_;
   SnapshotDone done_;
-
-  std::atomic<bool> abandoned_{false};
-  Mutex mutex_;
-  CondVar written_;
-  int waiting_ WEIR_GUARDED_BY(mutex_) = 0;  // files handed over and not written
 };
 
 HashMapBackend::HashMapBackend() : writer_({.name = "keyed-state"}) {

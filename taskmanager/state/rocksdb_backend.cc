@@ -14,7 +14,7 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kIngestBytes = 32 << 20;
+constexpr std::size_t kIngestBytes = 16 << 20;
 
 void throw_if_error(const absl::Status& status) {
   if (!status.ok()) throw Error(std::string(status.message()));
@@ -25,6 +25,22 @@ bool is_identity(const std::vector<int>& numbers) {
     if (numbers[i] != static_cast<int>(i)) return false;
   }
   return true;
+}
+
+// The source whose database can become the state's own, and that has most of its key groups; the
+// number of sources if there is none.
+std::size_t base_of(const std::vector<RestoreSource>& sources,
+                    const std::vector<std::vector<int>>& numbers, const KeyedStateBase& state) {
+  std::size_t base = sources.size();
+  int most = 0;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const int groups = restored_range(*sources[i].handle, state).size();
+    if (sources[i].handle->format() != pb::KeyedStateHandle::ROCKSDB || groups <= most) continue;
+    if (!is_identity(numbers[i])) continue;
+    base = i;
+    most = groups;
+  }
+  return base;
 }
 
 absl::Status make_empty_folder(const std::string& folder) {
@@ -76,13 +92,13 @@ absl::Status RocksDbBackend::restore(KeyedStateBase& state, std::span<const Rest
                           match_tables(*source.handle, state, allow_non_restored_state));
     wanted.push_back(source);
   }
-  if (wanted.size() == 1 && wanted[0].handle->format() == pb::KeyedStateHandle::ROCKSDB &&
-      is_identity(numbers[0])) {
-    WEIR_RETURN_IF_ERROR(adopt(wanted[0], restored_range(*wanted[0].handle, state)));
-  } else {
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      WEIR_RETURN_IF_ERROR(import(wanted[i], numbers[i], restored_range(*wanted[i].handle, state)));
-    }
+  const std::size_t base = base_of(wanted, numbers, state);
+  if (base < wanted.size()) {
+    WEIR_RETURN_IF_ERROR(adopt(wanted[base], restored_range(*wanted[base].handle, state)));
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (i == base) continue;
+    WEIR_RETURN_IF_ERROR(import(wanted[i], numbers[i], restored_range(*wanted[i].handle, state)));
   }
   try {
     state.attach_backend();
@@ -146,7 +162,7 @@ void RocksDbBackend::begin_snapshot(KeyedStateBase& state, SnapshotTarget target
   auto next = std::make_shared<RocksDbSnapshot>(
       RocksDbSnapshot::Backend{writer_, *store_, shared_files_, applied_, options_.memory},
       next_path(), std::move(target), describe_state(state), std::move(done));
-  next->set_cut(state.begin_snapshot(*next));  // finishes the last one
+  next->begin(state.begin_snapshot(*next));  // finishes the last one
   snapshot_ = std::move(next);
 }
 
@@ -181,6 +197,12 @@ void RocksDbBackend::put(int table, std::string_view key, std::string_view value
 
 void RocksDbBackend::erase(int table, std::string_view key) {
   throw_if_error(store_->erase(table, key));
+}
+
+bool RocksDbBackend::take_lost_cuts() {
+  if (!applied_.take_failure()) return false;
+  store_->resume();
+  return true;
 }
 
 void RocksDbBackend::wait_until_applied(CutNumber cut) {

@@ -55,6 +55,7 @@ class RocksDbBackend final : public KeyedStateBackend, private StateBackend {
   void put(int table, std::string_view key, std::string_view value) override;
   void erase(int table, std::string_view key) override;
   CutNumber applied_cut() const override { return applied_.get(); }
+  bool take_lost_cuts() override;
   void wait_until_applied(CutNumber cut) override;
 
   // Opens the database of the source as this one.

@@ -1,11 +1,9 @@
 #include "taskmanager/state/rocksdb_backend.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <future>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -13,69 +11,12 @@
 #include "common/status_matchers.h"
 #include "taskmanager/state/hashmap_backend.h"
 #include "taskmanager/state/testing/backend_drill.h"
-#include "taskmanager/state/testing/memory_storage.h"
+#include "taskmanager/state/testing/rocksdb_backend_fixture.h"
 
 namespace weir {
 namespace {
 
 using ::testing::HasSubstr;
-using Result = absl::StatusOr<pb::KeyedStateHandle>;
-
-constexpr std::size_t kMiB = 1 << 20;
-
-class LocalFolder {
- public:
-  LocalFolder() : path_(::testing::TempDir() + "/weir_rocksdb_XXXXXX") {
-    EXPECT_NE(::mkdtemp(path_.data()), nullptr);
-  }
-  ~LocalFolder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-class RocksDbBackendTest : public ::testing::Test {
- protected:
-  std::unique_ptr<KeyedStateBackend> open(std::size_t table_bytes) {
-    auto backend = RocksDbBackend::open({.folder = absl::StrCat(folder_.path(), "/", opened_++),
-                                         .memory = memory_,
-                                         .table_bytes = table_bytes});
-    EXPECT_THAT(backend, IsOk());
-    return *std::move(backend);
-  }
-  BackendDrill::Factory factory(std::size_t table_bytes) {
-    return [this, table_bytes](int) { return open(table_bytes); };
-  }
-
-  Result take(KeyedStateBackend& backend, KeyedStateBase& state, std::int64_t id,
-              bool savepoint = false) {
-    std::promise<Result> done;
-    backend.begin_snapshot(state,
-                           {.storage = &storage_,
-                            .folder = absl::StrCat("job/chk-", id),
-                            .shared_folder = "job/shared",
-                            .name = "count-0",
-                            .checkpoint_id = id,
-                            .canonical = savepoint},
-                           [&](Result result) { done.set_value(std::move(result)); });
-    EXPECT_TRUE(state.snapshot_some(1'000'000'000));
-    return done.get_future().get();
-  }
-  static std::uint64_t new_bytes(const pb::KeyedStateHandle& handle, std::int64_t id) {
-    std::uint64_t bytes = 0;
-    for (const auto& file : handle.files()) {
-      const bool is_new = file.path().find(absl::StrCat("-", id, "-")) != std::string::npos;
-      bytes += is_new ? file.size_bytes() : 0;
-    }
-    return bytes;
-  }
-
-  LocalFolder folder_;
-  MemoryStorage storage_;
-  std::shared_ptr<RocksDbMemory> memory_ = std::make_shared<RocksDbMemory>(64 * kMiB, 4);
-  int opened_ = 0;
-};
 
 class RocksDbBackendDrill : public RocksDbBackendTest, public ::testing::WithParamInterface<int> {};
 
@@ -150,26 +91,6 @@ TEST_F(RocksDbBackendTest, ARestoredDatabaseNamesItsFilesAgainOnlyIfTheyAreTheJo
   }
 }
 
-TEST_F(RocksDbBackendTest, TablesStayWithinTheirMemoryWhateverTheStatesSize) {
-  constexpr std::size_t kTableBytes = 4 * kMiB;
-  auto backend = open(kTableBytes);
-  KeyedState<std::int64_t> state(backend->state_backend(), {0, 127}, 128);
-  auto value = state.get_state(ValueStateDescriptor<std::string>("value"));
-  for (std::int64_t key = 0; key < 100'000; ++key) {
-    state.set_current_key(key);
-    value.update(std::string(100, static_cast<char>('a' + key % 26)));
-    ASSERT_LE(state.memory_bytes(), kTableBytes + kTableBytes / 4);
-    if (key == 50'000) {
-      ASSERT_THAT(take(*backend, state, 1), IsOk());
-    }
-  }
-  for (std::int64_t key = 0; key < 100'000; key += 7) {
-    state.set_current_key(key);
-    ASSERT_EQ(value.value_or(""), std::string(100, static_cast<char>('a' + key % 26))) << key;
-  }
-  EXPECT_LE(memory_->used_bytes(), 40 * kMiB);
-}
-
 TEST_F(RocksDbBackendTest, AFailedUploadLosesTheCheckpointAndNotTheState) {
   auto backend = open(kMiB);
   KeyedState<std::int64_t> state(backend->state_backend(), {0, 127}, 128);
@@ -190,6 +111,76 @@ TEST_F(RocksDbBackendTest, AFailedUploadLosesTheCheckpointAndNotTheState) {
   ASSERT_THAT(other->restore(restored, {&source, 1}, false), IsOk());
   restored.set_current_key(1);
   EXPECT_EQ(restored_count.value_or(0), 1);
+}
+
+TEST_F(RocksDbBackendTest, ACutThatTheLocalDiskDoesntTakeIsInTheNextOne) {
+  auto backend = open(kMiB);
+  KeyedState<std::int64_t> state(backend->state_backend(), {0, 127}, 128);
+  auto map = state.get_map_state(MapStateDescriptor<std::int64_t, std::int64_t>("map"));
+  const auto put = [&](std::int64_t key, std::int64_t value) {
+    state.set_current_key(key);
+    map.put(key, value);
+  };
+  put(1, 1);
+  put(2, 1);
+  ASSERT_THAT(take(*backend, state, 1), IsOk());
+  put(2, 2);
+  put(3, 2);
+  state.set_current_key(1);
+  map.remove(1);
+  // In the place of the file that the second cut makes.
+  const std::string in_the_way = folder_.path() + "/0/part-1-0.sst";
+  std::filesystem::create_directory(in_the_way);
+  EXPECT_THAT(take(*backend, state, 2).status(),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("can't take keyed state of checkpoint 2 into its database")));
+  std::filesystem::remove(in_the_way);
+  put(4, 3);
+  state.set_current_key(1);
+  EXPECT_TRUE(map.is_empty());
+  const Result third = take(*backend, state, 3);
+  ASSERT_THAT(third, IsOk());
+
+  auto other = open(kMiB);
+  KeyedState<std::int64_t> restored(other->state_backend(), {0, 127}, 128);
+  auto found = restored.get_map_state(MapStateDescriptor<std::int64_t, std::int64_t>("map"));
+  const RestoreSource source{.handle = &*third, .storage = &storage_};
+  ASSERT_THAT(other->restore(restored, {&source, 1}, false), IsOk());
+  const std::int64_t expected[] = {0, 2, 2, 3};
+  for (std::int64_t key = 1; key <= 4; ++key) {
+    restored.set_current_key(key);
+    const std::int64_t* const value = found.get(key);
+    EXPECT_EQ(value == nullptr ? 0 : *value, expected[key - 1]) << key;
+  }
+}
+
+TEST_F(RocksDbBackendTest, AByteThatIsAlteredInAFileIsToldWithTheFilesName) {
+  const auto files = storage::open_checkpoint_storage(folder_.path() + "/storage").value();
+  auto backend = open(kMiB);
+  KeyedState<std::int64_t> state(backend->state_backend(), {0, 127}, 128);
+  auto count = state.get_state(ValueStateDescriptor<std::int64_t>("count"));
+  state.set_current_key(1);
+  count.update(1);
+  const Result handle = take(*backend, state, 1, false, files.get());
+  ASSERT_THAT(handle, IsOk());
+  for (const auto& file : handle->files()) {
+    const std::string path = absl::StrCat(folder_.path(), "/storage/", file.path());
+    std::fstream bytes(path, std::ios::binary | std::ios::in | std::ios::out);
+    bytes.seekp(static_cast<std::streamoff>(file.size_bytes() / 2));
+    const auto byte = static_cast<char>(bytes.peek());
+    const auto put = [&](char value) {
+      bytes.seekp(static_cast<std::streamoff>(file.size_bytes() / 2));
+      bytes.put(value).flush();
+    };
+    put(static_cast<char>(byte ^ 1));
+    auto other = open(kMiB);
+    KeyedState<std::int64_t> restored(other->state_backend(), {0, 127}, 128);
+    restored.get_state(ValueStateDescriptor<std::int64_t>("count"));
+    const RestoreSource source{.handle = &*handle, .storage = files.get()};
+    EXPECT_THAT(other->restore(restored, {&source, 1}, false),
+                StatusIs(absl::StatusCode::kDataLoss, HasSubstr(file.path())));
+    put(byte);
+  }
 }
 
 TEST_F(RocksDbBackendTest, AlteredMissingAndMisnamedFilesAreRefused) {

@@ -13,70 +13,47 @@ namespace weir {
 
 RocksDbSnapshot::RocksDbSnapshot(Backend backend, std::string path, SnapshotTarget target,
                                  pb::KeyedStateHandle description, SnapshotDone done)
-    : backend_(std::move(backend)),
+    : SnapshotWriter(backend.thread, kFileBytes),
+      backend_(std::move(backend)),
       path_(std::move(path)),
       target_(std::move(target)),
       description_(std::move(description)),
       done_(std::move(done)) {}
 
-void RocksDbSnapshot::put(int table, std::string_view key, std::string_view value) {
-  add({.table = table, .key = key, .value = value});
+absl::Status RocksDbSnapshot::write(EntryBuffer entries) {
+  entries.sort();
+  files_.push_back(absl::StrCat(path_, "-", files_.size(), ".sst"));
+  return backend_.store.write_file(files_.back(), entries);
 }
 
-void RocksDbSnapshot::erase(int table, std::string_view key) {
-  add({.table = table, .erased = true, .key = key, .value = {}});
+void RocksDbSnapshot::begin(CutNumber cut) {
+  cut_ = cut;
+  backend_.applied.begin();
 }
 
-void RocksDbSnapshot::add(const StateEntry& entry) {
-  buffer_.add(entry);
-  if (buffer_.bytes() >= kFileBytes) hand_over();
+void RocksDbSnapshot::clean_up() {
+  delete_files();
+  backend_.applied.abandon();
 }
 
-void RocksDbSnapshot::finish() {
-  if (!buffer_.empty()) hand_over();
-  backend_.thread.post([self = shared_from_this()] { self->end(); });
+void RocksDbSnapshot::delete_files() {
+  std::error_code ignored;
+  for (const std::string& file : files_) std::filesystem::remove(file, ignored);
+  std::filesystem::remove_all(links(), ignored);
 }
 
-void RocksDbSnapshot::abandon() {
-  abandoned_ = true;
-  backend_.thread.post([self = shared_from_this()] {
-    std::error_code ignored;
-    for (const std::string& file : self->files_) std::filesystem::remove(file, ignored);
-  });
-}
-
-void RocksDbSnapshot::hand_over() {
-  {
-    const MutexLock lock(mutex_);
-    while (waiting_ == kWaitingMax) written_.wait(mutex_);
-    ++waiting_;
-  }
-  backend_.thread.post([self = shared_from_this(), buffer = std::exchange(buffer_, {})]() mutable {
-    self->write(std::move(buffer));
-  });
-}
-
-void RocksDbSnapshot::write(EntryBuffer buffer) {
-  if (status_.ok() && !abandoned_) {
-    buffer.sort();
-    files_.push_back(absl::StrCat(path_, "-", files_.size(), ".sst"));
-    status_ = backend_.store.write_file(files_.back(), buffer);
-  }
-  const MutexLock lock(mutex_);
-  --waiting_;
-  written_.notify_all();
-}
-
-void RocksDbSnapshot::end() {
-  absl::Status status = apply();
+void RocksDbSnapshot::end(absl::Status written) {
+  absl::Status status = apply(written);
   if (!status.ok()) {
+    delete_files();
+    status = Annotate(status, absl::StrCat("can't take keyed state of checkpoint ",
+                                           target_.checkpoint_id, " into its database"));
     backend_.applied.set_failed(status);
     return done_(std::move(status));
   }
   backend_.applied.set(cut_);
   absl::StatusOr<pb::KeyedStateHandle> handle = store();
-  std::error_code ignored;
-  std::filesystem::remove_all(links(), ignored);
+  delete_files();
   if (!handle.ok()) {
     handle = Annotate(handle.status(), absl::StrCat("can't store keyed state in checkpoint ",
                                                     target_.checkpoint_id));
@@ -84,9 +61,9 @@ void RocksDbSnapshot::end() {
   done_(std::move(handle));
 }
 
-absl::Status RocksDbSnapshot::apply() {
+absl::Status RocksDbSnapshot::apply(const absl::Status& written) {
   WEIR_RETURN_IF_ERROR(backend_.applied.failure());
-  WEIR_RETURN_IF_ERROR(status_);
+  WEIR_RETURN_IF_ERROR(written);
   WEIR_RETURN_IF_ERROR(backend_.store.ingest(files_));
   return backend_.store.link(links());
 }

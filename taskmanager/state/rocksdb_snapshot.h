@@ -4,28 +4,26 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/mailbox.h"
-#include "common/mutex.h"
 #include "taskmanager/state/applied_cut.h"
 #include "taskmanager/state/entry_buffer.h"
 #include "taskmanager/state/keyed_state_backend.h"
 #include "taskmanager/state/rocksdb_store.h"
 #include "taskmanager/state/shared_files.h"
+#include "taskmanager/state/snapshot_writer.h"
 #include "weir/state/backend.h"
 
 namespace weir {
 
-// One cut on its way into the database and to checkpoint storage. Filled on the task's thread; the
-// rest happens on the backend's, in the order of the cuts:
+// One cut on its way into the database and to checkpoint storage:
 //   changes → sorted files → ingested → linked → the cut is applied → uploaded → done
-// A cut whose upload fails is applied all the same: the checkpoint is lost, not the state.
-class RocksDbSnapshot final : public SnapshotOutput,
-                              public std::enable_shared_from_this<RocksDbSnapshot> {
+// A cut whose upload fails is applied all the same: the checkpoint is lost, not the state. One that
+// can't be applied is lost; the first to begin after all that are lost with it holds what they had.
+class RocksDbSnapshot final : public SnapshotWriter {
  public:
   struct Backend {  // what outlives the snapshot
     Mailbox& thread;
@@ -39,42 +37,28 @@ class RocksDbSnapshot final : public SnapshotOutput,
   RocksDbSnapshot(Backend backend, std::string path, SnapshotTarget target,
                   pb::KeyedStateHandle description, SnapshotDone done);
 
-  void set_cut(CutNumber cut) { cut_ = cut; }
-  void abandon();
-
-  void put(int table, std::string_view key, std::string_view value) override;
-  void erase(int table, std::string_view key) override;
-  void finish() override;
+  // The state's cut has begun.
+  void begin(CutNumber cut);
 
  private:
-  static constexpr std::size_t kFileBytes = 32 << 20;
-  static constexpr int kWaitingMax = 2;
+  static constexpr std::size_t kFileBytes = 16 << 20;
 
-  void add(const StateEntry& entry);
-  void hand_over();
-  // On the backend's thread.
-  void write(EntryBuffer buffer);
-  void end();
-  absl::Status apply();
+  absl::Status write(EntryBuffer entries) override;
+  void end(absl::Status written) override;
+  void clean_up() override;
+  void delete_files();
+  absl::Status apply(const absl::Status& written);
   absl::StatusOr<pb::KeyedStateHandle> store();
   absl::StatusOr<pb::KeyedStateHandle> store_canonical();
   std::string links() const { return path_ + "-links"; }
 
   const Backend backend_;
   const std::string path_;
-  EntryBuffer buffer_;  // the task's thread
-
-  const SnapshotTarget target_;  // the backend's thread, as what follows
+  const SnapshotTarget target_;
   const pb::KeyedStateHandle description_;
   SnapshotDone done_;
-  std::vector<std::string> files_;
-  absl::Status status_;
-
+  std::vector<std::string> files_;  // the backend's thread
   std::atomic<CutNumber> cut_{0};
-  std::atomic<bool> abandoned_{false};
-  Mutex mutex_;
-  CondVar written_;
-  int waiting_ WEIR_GUARDED_BY(mutex_) = 0;  // files handed over and not written
 };
 
 }  // namespace weir

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/sst_file_writer.h"
@@ -20,7 +21,7 @@ constexpr std::size_t kGroupBytes = 2;
 constexpr std::size_t kPrefixBytes = 4;  // key group and table
 constexpr std::size_t kBatchBytes = 1 << 20;
 constexpr std::size_t kWriteBufferBytes = 32 << 20;
-constexpr std::uint64_t kTableFileBytes = 32 << 20;
+constexpr std::uint64_t kTableFileBytes = 16 << 20;
 
 absl::Status status_of(const rocksdb::Status& status, std::string_view what) {
   if (status.ok()) return absl::OkStatus();
@@ -67,6 +68,11 @@ rocksdb::Options options_of(const RocksDbMemory& memory) {
   options.write_buffer_manager = memory.write_buffers();
   options.write_buffer_size = kWriteBufferBytes;
   options.target_file_size_base = kTableFileBytes;
+  options.level_compaction_dynamic_level_bytes = true;
+  // A cut is a file of level 0 or a few, over all keys: merged more rarely, and never waited for.
+  options.level0_file_num_compaction_trigger = 8;
+  options.level0_slowdown_writes_trigger = 1000;
+  options.level0_stop_writes_trigger = 2000;
   options.compression = rocksdb::kLZ4Compression;
   options.info_log_level = rocksdb::InfoLogLevel::ERROR_LEVEL;
   options.keep_log_file_num = 1;
@@ -201,11 +207,22 @@ absl::Status RocksDbStore::erase_groups_outside(KeyGroupRange range) {
   internal::append_key_group(range.first, first);
   internal::append_key_group(range.last + 1, last);
   internal::append_key_group(kMaxParallelismLimit, end);
+  const rocksdb::Slice slices[] = {slice_of(begin), slice_of(first), slice_of(last), slice_of(end)};
+  const rocksdb::RangePtr whole_files[] = {{&slices[0], &slices[1]}, {&slices[2], &slices[3]}};
+  WEIR_RETURN_IF_ERROR(status_of(
+      rocksdb::DeleteFilesInRanges(database_->db.get(), database_->db->DefaultColumnFamily(),
+                                   whole_files, 2, false),
+      "delete files of " + database_->folder));
   rocksdb::WriteBatch batch;
   rocksdb::Status status = batch.DeleteRange(slice_of(begin), slice_of(first));
   if (status.ok()) status = batch.DeleteRange(slice_of(last), slice_of(end));
   if (status.ok()) status = database_->db->Write(without_log(), &batch);
   return status_of(status, "write " + database_->folder);
+}
+
+void RocksDbStore::resume() {
+  // What isn't over fails again where it matters.
+  database_->db->Resume().PermitUncheckedError();
 }
 
 absl::Status RocksDbStore::write_file(const std::string& path, const EntryBuffer& entries) {

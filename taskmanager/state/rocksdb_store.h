@@ -44,6 +44,8 @@ class RocksDbStore {
   absl::Status erase(int table, std::string_view key);
   absl::Status write_out();
   absl::Status erase_groups_outside(KeyGroupRange range);
+  // Writes again after an error of the disk, if that is over.
+  void resume();
 
   // A table file beside the database. REQUIRES: sorted.
   absl::Status write_file(const std::string& path, const EntryBuffer& entries);

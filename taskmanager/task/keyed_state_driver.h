@@ -32,6 +32,8 @@ class KeyedStateDriver {
   // At the barrier. An open snapshot is finished first.
   void begin_snapshot(const CheckpointTrigger& trigger);
   bool snapshot_open() const { return state_.snapshot_open(); }
+  // Not while what was handed out isn't stored fast enough.
+  bool snapshot_ready() const { return state_.snapshot_ready(); }
   // The next slice of it.
   void continue_snapshot();
   // Forgets the checkpoint's snapshot, if it is open.

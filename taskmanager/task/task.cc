@@ -15,11 +15,12 @@ namespace weir {
 namespace {
 
 using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""ns;
 using std::chrono_literals::operator""h;
 
 // A post wakes the input, so this bounds only the harm of a reader that misses a wake-up.
 constexpr auto kPollWait = 100ms;
-// Writers can't say when they take records again, so they are asked.
+// Writers can't say when they take records again, nor backends when slices, so they are asked.
 constexpr auto kWritablePollInterval = 1ms;
 // A deadline that has passed while nothing can be done about it must not make a busy loop.
 constexpr std::chrono::nanoseconds kShortestWait = 1ms;
@@ -213,7 +214,7 @@ bool Task::reading() const {
 
 void Task::step() {
   outputs_->flush_if_due(now());
-  snapshotting_ = continue_snapshots();
+  snapshot_wait_ = continue_snapshots();
   if (!reading()) {
     wait_in_mailbox(1h);
     return;
@@ -266,8 +267,8 @@ void Task::wait_in_mailbox(std::chrono::nanoseconds most) {
 }
 
 std::chrono::nanoseconds Task::time_to_wait(std::chrono::nanoseconds most) const {
-  if (snapshotting_) return std::chrono::nanoseconds(0);
-  std::chrono::nanoseconds wait = most;
+  if (snapshot_wait_ == 0ns) return 0ns;
+  std::chrono::nanoseconds wait = std::min(most, snapshot_wait_);
   if (const MonotonicTime flush = outputs_->flush_deadline(); flush != MonotonicTime::max()) {
     wait = std::min(wait, flush - now());
   }
@@ -341,17 +342,21 @@ void Task::acknowledge_if_complete(PendingCheckpoints::Acknowledgement acknowled
   WEIR_FAULT_POINT("task.ack_sent");
 }
 
-bool Task::continue_snapshots() {
-  bool open = false;
+std::chrono::nanoseconds Task::continue_snapshots() {
+  std::chrono::nanoseconds wait = std::chrono::nanoseconds::max();
   for (auto& op : operators_) {
     KeyedStateDriver* const state = op->keyed_state();
     if (state == nullptr || !state->snapshot_open()) continue;
+    if (!state->snapshot_ready()) {
+      wait = std::min(wait, std::chrono::nanoseconds(kWritablePollInterval));
+      continue;
+    }
     const MonotonicTime begin = now();
     state->continue_snapshot();
     TaskCounters::add(counters_.busy_us, now() - begin);
-    open = true;
+    wait = 0ns;
   }
-  return open;
+  return wait;
 }
 
 void Task::on_state_stored(CheckpointId checkpoint, const std::string& uid,

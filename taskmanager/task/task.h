@@ -106,8 +106,8 @@ class Task {
   void take_checkpoint(const CheckpointTrigger& trigger, const AlignmentTimes& times);
   void snapshot_and_acknowledge(const CheckpointTrigger& trigger, const AlignmentTimes& times);
   void acknowledge_if_complete(PendingCheckpoints::Acknowledgement acknowledgement);
-  // The next slices of snapshots that are open; false if none is.
-  bool continue_snapshots();
+  // The next slices of snapshots that are open; returns until when the ones after them wait.
+  std::chrono::nanoseconds continue_snapshots();
   void on_state_stored(CheckpointId checkpoint, const std::string& uid,
                        absl::StatusOr<pb::KeyedStateHandle> handle);
   void on_aborted(CheckpointId checkpoint);
@@ -141,9 +141,9 @@ class Task {
   // The task's thread only; each refers to what stands above it.
   TaskState state_ = TaskState::kBuilding;
   bool opened_ = false;
-  bool stopped_ = false;       // by a stop with savepoint: no source is read any more
-  bool idle_ = false;          // the last poll brought nothing: the next one may wait
-  bool snapshotting_ = false;  // slices are left to do: nothing waits
+  bool stopped_ = false;  // by a stop with savepoint: no source is read any more
+  bool idle_ = false;     // the last poll brought nothing: the next one may wait
+  std::chrono::nanoseconds snapshot_wait_ = std::chrono::nanoseconds::max();  // for next slices
   std::optional<CheckpointId> last_checkpoint_;
   PendingCheckpoints pending_;
   std::unique_ptr<TaskOutputs> outputs_;

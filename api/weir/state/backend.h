@@ -45,6 +45,9 @@ class SnapshotOutput {
   virtual void put(int table, std::string_view key, std::string_view value) = 0;
   // Gone since the last cut. Only of a backend that holds_entries().
   virtual void erase(int table, std::string_view key) = 0;
+  // Whether a slice of the cut may come: false while what came isn't stored fast enough. An entry
+  // that is about to change comes all the same.
+  virtual bool ready() { return true; }
   // All entries of the cut were given. Not called when the snapshot is abandoned.
   virtual void finish() = 0;
 };
@@ -83,6 +86,8 @@ class StateBackend {
   // The last cut of which the backend holds every entry, and which no later put() can change any
   // more: 1 before the first. Entries younger than it stay in memory.
   virtual CutNumber applied_cut() const = 0;
+  // True, once, after finished cuts were lost: they won't be applied, the next has what they had.
+  virtual bool take_lost_cuts() { return false; }
   // Blocks until applied_cut() >= cut.
   virtual void wait_until_applied(CutNumber cut) = 0;
 };

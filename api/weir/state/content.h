@@ -1,6 +1,7 @@
 // What stands behind a key in a table of state, and how it becomes entries of a snapshot.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -132,11 +133,12 @@ class MapContent {
     add(std::move(key), clock)->second = {std::move(value), 0, true};
     ++size_;
   }
-  // Frees what only says that a user key was deleted, when a finished cut says so too.
+  // Frees what only says that a user key was deleted, when an applied cut says so too.
   void free_absent(StateClock& clock) {
     for (auto cell = cells_.begin(); cell != cells_.end();) {
       const auto next = std::next(cell);
-      if (!cell->second.present && cell->second.epoch < clock.base) erase(cell, clock);
+      if (!cell->second.present && cell->second.epoch < std::min(clock.base, clock.applied))
+        erase(cell, clock);
       cell = next;
     }
   }

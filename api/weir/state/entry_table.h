@@ -13,6 +13,7 @@
 #include "weir/key_group.h"
 #include "weir/state/backend.h"
 #include "weir/state/heap_bytes.h"
+#include "weir/state/slot_index.h"
 
 namespace weir::internal {
 
@@ -24,6 +25,7 @@ namespace weir::internal {
 struct StateClock {
   CutNumber epoch = 1;
   CutNumber base = 1;
+  CutNumber applied = 1;  // the backend's last known applied cut
   bool cut_open = false;
   bool tracks_changes = false;       // a snapshot is of what changed
   std::size_t memory_bytes = 0;      // of all tables
@@ -50,9 +52,8 @@ struct EntryHeader {
   bool is(Flag flag) const { return (flags & flag) != 0; }
 };
 
-// Key → Content in memory: an index of 8 bytes per bucket (open addressing, linear probing) over
-// entries that stay where they are, in chunks of doubling size. A key's low hash bits choose its
-// key group, so the index takes the upper ones.
+// Key → Content in memory: an index over entries that stay where they are, in chunks of doubling
+// size. A key's low hash bits choose its key group, so the index takes the upper ones.
 //
 // Knows how to hand out a cut of itself while it is written to: an entry of the cut is given to
 // Owner::emit(namespace, entry) by emit_some(), or, if that comes later, right before its first
@@ -81,7 +82,7 @@ class EntryTable {
   };
 
   EntryTable(StateClock& clock, Owner& owner, std::int64_t name_space)
-      : clock_(clock), owner_(owner), namespace_(name_space) {}
+      : clock_(clock), owner_(owner), namespace_(name_space), index_(clock.memory_bytes) {}
   EntryTable(const EntryTable&) = delete;
   EntryTable& operator=(const EntryTable&) = delete;
   ~EntryTable() {
@@ -89,9 +90,8 @@ class EntryTable {
       if (Entry& entry = at(slot); entry.is(Entry::kUsed)) destroy(entry);
     }
     for (std::size_t i = 0; i < chunks_.size(); ++i) {
-      ::operator delete(chunks_[i], std::align_val_t(alignof(Entry)));
+      ::operator delete(chunks_[i], std::align_val_t(kChunkAlignment));
     }
-    clock_.memory_bytes -= buckets_.size() * sizeof(Bucket);
   }
 
   std::int64_t name_space() const { return namespace_; }
@@ -103,16 +103,10 @@ class EntryTable {
   void set_complete(bool complete) { complete_ = complete; }
 
   Entry* find(KeyView<Key> key, std::uint64_t hash) {
-    if (buckets_.empty()) return nullptr;
-    const std::uint32_t tag = tag_of(hash);
-    for (std::size_t i = tag & mask_;; i = (i + 1) & mask_) {
-      const Bucket bucket = buckets_[i];
-      if (bucket.slot_plus_1 == 0) return nullptr;
-      if (bucket.tag == tag) {
-        Entry& entry = at(bucket.slot_plus_1 - 1);
-        if (entry.key == key) return &entry;
-      }
-    }
+    return index_.find(tag_of(hash), [&](std::uint32_t slot) {
+      Entry& entry = at(slot);
+      return entry.key == key ? &entry : nullptr;
+    });
   }
 
   // REQUIRES: an entry has had the slot; it may be free by now.
@@ -123,27 +117,27 @@ class EntryTable {
   }
 
   // For a batch: first all buckets, then all entries.
-  void prefetch_bucket(std::uint64_t hash) const {
-    if (!buckets_.empty()) __builtin_prefetch(&buckets_[tag_of(hash) & mask_]);
-  }
+  void prefetch_bucket(std::uint64_t hash) const { index_.prefetch(tag_of(hash)); }
   void prefetch_entry(std::uint64_t hash) {
-    if (buckets_.empty()) return;
-    const Bucket bucket = buckets_[tag_of(hash) & mask_];
-    if (bucket.slot_plus_1 != 0) __builtin_prefetch(&at(bucket.slot_plus_1 - 1));
+    const Entry* const first =
+        index_.find(tag_of(hash), [&](std::uint32_t slot) { return &at(slot); });
+    if (first == nullptr) return;
+    const char* const entry = reinterpret_cast<const char*>(first);
+    __builtin_prefetch(entry);
+    if constexpr (kChunkAlignment % sizeof(Entry) != 0) {
+      __builtin_prefetch(entry + sizeof(Entry) - 1);
+    }
   }
 
   // An entry that isn't present and in no cut. REQUIRES: find() found none.
   Entry& insert(KeyView<Key> key, std::uint64_t hash) {
-    if ((used_ + 1) * 8 > buckets_.size() * 5) grow_index();
     Entry& entry = take_slot();
     new (&entry.key) Key(key);
     new (&entry.content) Content();
     entry.tag = tag_of(hash);
     entry.epoch = 0;
     entry.flags = Entry::kUsed | (entry.flags & Entry::kListed);
-    std::size_t i = entry.tag & mask_;
-    while (buckets_[i].slot_plus_1 != 0) i = (i + 1) & mask_;
-    buckets_[i] = {entry.tag, entry.slot + 1};
+    index_.insert(entry.tag, entry.slot);
     ++used_;
     clock_.memory_bytes += sizeof(Entry) + heap_bytes(entry.key);
     return entry;
@@ -159,6 +153,11 @@ class EntryTable {
     entry.flags |= Entry::kPresent;
   }
 
+  // The entry is one that the backend has, if it holds entries.
+  void set_stored(Entry& entry) {
+    if (clock_.tracks_changes) entry.flags |= Entry::kStored;
+  }
+
   // Deletes the key's entry; what the backend must hear of stays as one that isn't present.
   void remove(Entry& entry) {
     touch(entry);
@@ -169,7 +168,7 @@ class EntryTable {
 
   // Forgets the entry.
   void release(Entry& entry) {
-    erase_bucket(entry);
+    index_.erase(entry.tag, entry.slot);
     set_absent(entry);
     destroy(entry);
     entry.flags &= Entry::kListed;
@@ -203,37 +202,37 @@ class EntryTable {
   // Emits at most `budget` entries and takes them off it; true when none is left.
   bool emit_some(std::size_t& budget) {
     const std::size_t end = clock_.tracks_changes ? cut_list_.size() : cut_slots_;
-    for (; position_ < end && budget > 0; ++position_) {
+    for (; position_ < end && budget > 0; ++position_, --budget) {
       Entry& entry =
           at(clock_.tracks_changes ? cut_list_[position_] : static_cast<std::uint32_t>(position_));
       if (clock_.tracks_changes) entry.flags &= ~listed_flag(clock_.epoch - 1);
-      if (!entry.is(Entry::kUsed) || !in_open_cut(entry)) continue;
-      emit(entry);
-      if (clock_.tracks_changes) {
-        entry.epoch = clock_.epoch - 1;
-        entry.flags |= Entry::kEmitted;
+      if (entry.is(Entry::kUsed) && in_open_cut(entry)) {
+        emit(entry);
+        if (clock_.tracks_changes) {
+          entry.epoch = clock_.epoch - 1;
+          entry.flags |= Entry::kEmitted;
+        }
       }
-      --budget;
+      if (clock_.tracks_changes && is_absent(entry)) absent_.push_back(entry.slot);
     }
     return position_ == end;
   }
 
   // Every entry of the cut is emitted.
-  void finish_cut() {
-    for (const std::uint32_t slot : cut_list_) {
-      if (const Entry& entry = at(slot); is_absent(entry)) absent_.push_back(slot);
-    }
-    cut_list_.clear();
-  }
+  void finish_cut() { cut_list_.clear(); }
 
-  // Frees what says that a key was deleted, once that is in an applied cut.
-  void free_absent(CutNumber applied) {
-    std::erase_if(absent_, [&](std::uint32_t slot) {
-      Entry& entry = at(slot);
-      if (is_absent(entry) && entry.epoch >= applied) return false;
-      if (is_absent(entry)) release(entry);
-      return true;
-    });
+  // Frees what says that a key was deleted, once that is in an applied cut; at most `budget`, and
+  // takes them off it.
+  void free_absent(CutNumber applied, std::size_t& budget) {
+    for (; freed_ < absent_.size() && budget > 0; ++freed_, --budget) {
+      Entry& entry = at(absent_[freed_]);
+      if (!is_absent(entry)) continue;
+      if (entry.epoch >= applied) return;  // and what was deleted after it
+      release(entry);
+    }
+    if (freed_ < absent_.size()) return;
+    absent_.clear();
+    freed_ = 0;
   }
 
   // What the cut held is changed again.
@@ -246,6 +245,13 @@ class EntryTable {
       }
     }
     cut_list_.clear();
+  }
+
+  // What finished cuts held that aren't applied and never will be is changed again.
+  void change_again(CutNumber applied) {
+    for_each_used([&](Entry& entry) {
+      if (entry.epoch >= applied) list(entry);
+    });
   }
 
   // Gives up entries that weren't used lately, until the tables have `target_bytes` or the hand has
@@ -271,13 +277,10 @@ class EntryTable {
   }
 
  private:
-  struct Bucket {
-    std::uint32_t tag = 0;
-    std::uint32_t slot_plus_1 = 0;
-  };
   static constexpr std::uint32_t kNoSlot = 0xffffffff;
   static constexpr std::uint32_t kFirstChunk = 16;  // entries
   static constexpr std::uint32_t kMostSlots = 1u << 31;
+  static constexpr std::size_t kChunkAlignment = std::max<std::size_t>(64, alignof(Entry));
 
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
   static std::uint32_t listed_flag(CutNumber epoch) {
@@ -295,7 +298,7 @@ class EntryTable {
     const std::uint32_t biased = slots_ + kFirstChunk;
     if (std::has_single_bit(biased)) {
       chunks_.push_back(static_cast<Entry*>(
-          ::operator new(biased * sizeof(Entry), std::align_val_t(alignof(Entry)))));
+          ::operator new(biased * sizeof(Entry), std::align_val_t(kChunkAlignment))));
     }
     const std::uint32_t slot = slots_++;
     Entry& entry = *new (&at(slot)) Entry();
@@ -312,32 +315,6 @@ class EntryTable {
     clock_.memory_bytes -= sizeof(Entry) + heap_bytes(entry.key) + entry.content.heap_bytes();
     entry.content.~Content();
     entry.key.~Key();
-  }
-
-  void grow_index() {
-    std::vector<Bucket> old(std::max<std::size_t>(16, 2 * buckets_.size()));
-    old.swap(buckets_);
-    mask_ = buckets_.size() - 1;
-    clock_.memory_bytes += (buckets_.size() - old.size()) * sizeof(Bucket);
-    for (const Bucket& bucket : old) {
-      if (bucket.slot_plus_1 == 0) continue;
-      std::size_t i = bucket.tag & mask_;
-      while (buckets_[i].slot_plus_1 != 0) i = (i + 1) & mask_;
-      buckets_[i] = bucket;
-    }
-  }
-
-  // Moves up what probing would no longer find (Knuth 6.4, algorithm R).
-  void erase_bucket(const Entry& entry) {
-    std::size_t hole = entry.tag & mask_;
-    while (buckets_[hole].slot_plus_1 != entry.slot + 1) hole = (hole + 1) & mask_;
-    for (std::size_t i = (hole + 1) & mask_; buckets_[i].slot_plus_1 != 0; i = (i + 1) & mask_) {
-      const std::size_t wanted = buckets_[i].tag & mask_;
-      if (((i - wanted) & mask_) < ((i - hole) & mask_)) continue;
-      buckets_[hole] = buckets_[i];
-      hole = i;
-    }
-    buckets_[hole] = Bucket();
   }
 
   void touch_first(Entry& entry) {
@@ -368,7 +345,7 @@ class EntryTable {
   }
   void emit(Entry& entry) {
     owner_.emit(namespace_, entry);
-    if (clock_.tracks_changes) entry.flags |= Entry::kStored;
+    set_stored(entry);
   }
 
   StateClock& clock_;
@@ -376,8 +353,7 @@ class EntryTable {
   const std::int64_t namespace_;
   bool complete_ = true;
 
-  std::vector<Bucket> buckets_;
-  std::size_t mask_ = 0;
+  SlotIndex index_;
   std::vector<Entry*> chunks_;
   std::uint32_t slots_ = 0;  // ever taken
   std::uint32_t first_free_ = kNoSlot;
@@ -387,7 +363,8 @@ class EntryTable {
 
   std::vector<std::uint32_t> changes_;   // slots written in this epoch, and in an abandoned one
   std::vector<std::uint32_t> cut_list_;  // the open cut's
-  std::vector<std::uint32_t> absent_;    // deleted in finished cuts
+  std::vector<std::uint32_t> absent_;    // deleted in finished cuts, in their order
+  std::size_t freed_ = 0;                // of them
   std::size_t position_ = 0;             // of emit_some() in them, or among the slots
   std::uint32_t cut_slots_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 
 #include "weir/error.h"
 
@@ -14,6 +15,17 @@ std::size_t soft_limit(const StateBackend& backend) {
   return budget == StateBackend::kUnbounded ? budget : budget - budget / 4;
 }
 
+// What can't leave memory, such as timers of one time, may go beyond the budget for a while.
+constexpr std::size_t kBeyondBudgetMax = 64 << 20;
+
+void refuse_if_hopeless(std::size_t memory_bytes, std::size_t budget) {
+  if (memory_bytes <= budget || memory_bytes - budget <= std::max(budget, kBeyondBudgetMax)) return;
+  throw Error("keyed state that must be in memory at once has " + std::to_string(memory_bytes) +
+              " bytes, its budget is " + std::to_string(budget) +
+              ": raise taskmanager.memory.managed.size or the parallelism, or keep fewer timers "
+              "of the same time and smaller lists and maps for one key");
+}
+
 }  // namespace
 
 KeyedStateBase::KeyedStateBase(StateBackend& backend, KeyGroupRange range, int max_parallelism)
@@ -21,10 +33,12 @@ KeyedStateBase::KeyedStateBase(StateBackend& backend, KeyGroupRange range, int m
             .range = range,
             .max_parallelism = max_parallelism,
             .clock = {},
+            .make_room = {},
             .key_bytes = {},
             .value_bytes = {}},
       eviction_bytes_(backend.holds_entries() ? soft_limit(backend) : StateBackend::kUnbounded) {
   core_.clock.tracks_changes = backend.holds_entries();
+  core_.make_room = [this] { make_room_if_needed(); };
 }
 
 KeyedStateBase::~KeyedStateBase() = default;
@@ -51,8 +65,8 @@ void KeyedStateBase::add_table(std::unique_ptr<internal::TableBase> table) {
 
 CutNumber KeyedStateBase::begin_snapshot(SnapshotOutput& output) {
   if (core_.clock.cut_open) snapshot_some(std::numeric_limits<std::size_t>::max());
-  const CutNumber applied = core_.backend.applied_cut();
-  for (const auto& table : tables_) table->free_absent(applied);
+  core_.clock.applied = core_.backend.applied_cut();
+  if (core_.backend.take_lost_cuts()) change_again();
   core_.output = &output;
   core_.clock.cut_open = true;
   ++core_.clock.epoch;
@@ -62,6 +76,8 @@ CutNumber KeyedStateBase::begin_snapshot(SnapshotOutput& output) {
 
 bool KeyedStateBase::snapshot_some(std::size_t entries) {
   if (!core_.clock.cut_open) return true;
+  const CutNumber applied = core_.clock.applied = core_.backend.applied_cut();
+  for (const auto& table : tables_) table->free_absent(applied, entries);
   for (const auto& table : tables_) {
     if (!table->emit_some(entries)) return false;
   }
@@ -70,6 +86,11 @@ bool KeyedStateBase::snapshot_some(std::size_t entries) {
   core_.clock.base = core_.clock.epoch;
   std::exchange(core_.output, nullptr)->finish();
   return true;
+}
+
+void KeyedStateBase::change_again() {
+  for (const auto& table : tables_) table->change_again(core_.clock.applied);
+  core_.clock.base = std::min(core_.clock.base, core_.clock.applied);
 }
 
 void KeyedStateBase::abandon_snapshot() {
@@ -107,8 +128,10 @@ void KeyedStateBase::make_room() {
   if (clock.memory_bytes > target && !clock.cut_open && core_.backend.applied_cut() >= clock.base) {
     evict(target, true);
   }
+  refuse_if_hopeless(clock.memory_bytes, budget);
   // While that isn't enough, not for every record again.
-  eviction_bytes_ = std::max(soft, clock.memory_bytes + budget / 64);
+  eviction_bytes_ =
+      std::max(soft, clock.memory_bytes + std::max(budget / 64, clock.memory_bytes / 16));
   if (clock.memory_bytes < budget) eviction_bytes_ = std::min(eviction_bytes_, budget);
 }
 

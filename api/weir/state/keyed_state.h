@@ -48,6 +48,8 @@ class KeyedStateBase {
   // Finishes a snapshot that is still open first.
   CutNumber begin_snapshot(SnapshotOutput& output);
   bool snapshot_open() const { return core_.clock.cut_open; }
+  // Whether the next slice needn't wait until what was handed out is stored.
+  bool snapshot_ready() const { return core_.output == nullptr || core_.output->ready(); }
   // At most so many entries; true when all are handed out.
   bool snapshot_some(std::size_t entries);
   // What was handed out counts for nothing: it is in the next snapshot again.
@@ -70,6 +72,7 @@ class KeyedStateBase {
   internal::StateCore core_;
 
  private:
+  void change_again();
   void make_room();
   void evict(std::size_t target_bytes, bool write);
 
@@ -112,7 +115,7 @@ class NamespacedState {
   std::optional<std::int64_t> namespace_after(std::int64_t name_space) const {
     return table_->namespace_after(name_space);
   }
-  // f(const K&, const V&) for each key, in no order. f must not change this state.
+  // f(const K&, const V&) for each key, in no order. f must not use the keyed state.
   template <typename F>
   void for_each(std::int64_t name_space, F f) {
     table_->for_each(name_space,

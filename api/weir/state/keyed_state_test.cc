@@ -114,6 +114,44 @@ TEST(KeyedStateTest, NamespacesAreSeenInTheirOrderAndDroppedWhole) {
   EXPECT_EQ(sums.first_namespace(), 300);
 }
 
+TEST(KeyedStateTest, WhatWasRestoredAndIsDeletedLeavesNothingInMemory) {
+  NoBackend backend;
+  RecordingOutput output;
+  const auto fill = [](KeyedState<std::int64_t>& state, RecordingOutput& cut) {
+    auto value = state.get_state(ValueStateDescriptor<std::int64_t>("value"));
+    TimerQueue<std::int64_t>& timers = state.timers("timers");
+    for (std::int64_t key = 0; key < 1000; ++key) {
+      state.set_current_key(key);
+      value.update(key);
+      timers.register_timer(key);
+    }
+    state.begin_snapshot(cut);
+    ASSERT_TRUE(state.snapshot_some(10'000));
+  };
+  {
+    KeyedState<std::int64_t> state(backend, kAllGroups, kMaxParallelism);
+    fill(state, output);
+  }
+  KeyedState<std::int64_t> state(backend, kAllGroups, kMaxParallelism);
+  auto value = state.get_state(ValueStateDescriptor<std::int64_t>("value"));
+  TimerQueue<std::int64_t>& timers = state.timers("timers");
+  const std::size_t empty_bytes = state.memory_bytes();
+  for (const auto& [where, bytes] : output.puts) state.restore(where.first, where.second, bytes);
+  const std::size_t full_bytes = state.memory_bytes();
+  EXPECT_GT(full_bytes, empty_bytes + 1000 * 2 * sizeof(std::int64_t));
+  while (timers.pop_until(1000)) {
+  }
+  for (std::int64_t key = 0; key < 1000; ++key) {
+    state.set_current_key(key);
+    value.clear();
+  }
+  EXPECT_LT(state.memory_bytes(), full_bytes / 2);  // the rest is the indexes'
+  RecordingOutput last;
+  state.begin_snapshot(last);
+  EXPECT_TRUE(state.snapshot_some(10'000));
+  EXPECT_TRUE(last.puts.empty());
+}
+
 TEST(KeyedStateTest, MisuseIsToldInOneLine) {
   NoBackend backend;
   KeyedState<std::int64_t> state(backend, {0, 0}, kMaxParallelism);
@@ -317,6 +355,10 @@ class Drill {
 
   void begin_cut() {
     finish_cut();
+    if (incremental_ && unapplied_ && pick(4) == 0) {
+      disk_.lose();
+      unapplied_ = false;
+    }
     apply();
     output_ = std::make_unique<RecordingOutput>();
     disk_.begin();
@@ -447,7 +489,7 @@ TEST_P(KeyedStateDrill, AFullCutIsTheStateAtTheBarrierWhateverIsWrittenMeanwhile
   Drill<std::string>(GetParam(), false, 0).run(4000);
 }
 
-TEST_P(KeyedStateDrill, ChangesAppliedToTheLastCutAreTheStateAtTheBarrier) {
+TEST_P(KeyedStateDrill, ChangesAppliedToTheLastCutThatIsntLostAreTheStateAtTheBarrier) {
   Drill<std::int64_t>(GetParam(), true, StateBackend::kUnbounded).run(4000);
   Drill<std::string>(GetParam(), true, StateBackend::kUnbounded).run(4000);
 }

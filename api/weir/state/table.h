@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -27,6 +28,7 @@ struct StateCore {
   int max_parallelism;
   StateClock clock;
   SnapshotOutput* output = nullptr;  // of the open cut
+  std::function<void()> make_room;   // if the tables are over their budget
   std::string key_bytes;             // reused for what is emitted
   std::string value_bytes;
 
@@ -59,7 +61,8 @@ class TableBase {
   virtual bool emit_some(std::size_t& budget) = 0;
   virtual void finish_cut() = 0;
   virtual void abandon_cut() = 0;
-  virtual void free_absent(CutNumber applied) = 0;
+  virtual void change_again(CutNumber applied) = 0;
+  virtual void free_absent(CutNumber applied, std::size_t& budget) = 0;
   virtual void evict(std::size_t target_bytes, CutNumber applied, bool write) = 0;
 
   // An entry of a snapshot. Throws Error if it makes no sense.
@@ -127,14 +130,24 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
     return first_with_keys(namespaces_.upper_bound(name_space));
   }
 
-  // f(key, content) for each key of the namespace, in no order. f must not change the table.
+  // f(key, content) for each key of the namespace, in no order. f must not use the state.
   template <typename F>
   void for_each(std::int64_t name_space, F f) {
     const auto found = namespaces_.find(name_space);
     if (found == namespaces_.end()) return;
-    load_all(found->second);
-    found->second.for_each_present(
+    Entries& entries = found->second;
+    entries.for_each_present(
         [&](Entry& entry) { f(std::as_const(entry.key), std::as_const(entry.content)); });
+    if (entries.complete()) return;
+    Content content;
+    for_each_stored(
+        entries,
+        [&](const K& key, std::uint64_t hash, std::string_view value) {
+          if (entries.find(key, hash) != nullptr) return;
+          content.value = decode<typename Content::Value>(value);
+          f(key, std::as_const(content));
+        },
+        [] {});
   }
 
   // Deletes the namespace with all keys.
@@ -144,8 +157,8 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
     const StateClock& clock = this->core_.clock;
     if (clock.tracks_changes || clock.cut_open) {
       Entries& entries = found->second;
-      load_all(entries);
       entries.for_each_present([&](Entry& entry) { entries.remove(entry); });
+      if (!entries.complete()) drop_stored(entries);
       if (entries.used() == 0) forget_namespace(found);
     } else {
       forget_namespace(found);
@@ -188,10 +201,13 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
   void abandon_cut() override {
     for (auto& [name_space, entries] : namespaces_) entries.abandon_cut();
   }
-  void free_absent(CutNumber applied) override {
-    for (auto next = namespaces_.begin(); next != namespaces_.end();) {
+  void change_again(CutNumber applied) override {
+    for (auto& [name_space, entries] : namespaces_) entries.change_again(applied);
+  }
+  void free_absent(CutNumber applied, std::size_t& budget) override {
+    for (auto next = namespaces_.begin(); next != namespaces_.end() && budget > 0;) {
       const auto found = next++;
-      found->second.free_absent(applied);
+      found->second.free_absent(applied, budget);
       if (found->second.used() == 0 && found->second.complete()) forget_namespace(found);
     }
     this->forget();
@@ -316,7 +332,7 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
   void fill(Entries& entries, Entry& entry, std::string_view user_key, std::string_view value) {
     StateClock& clock = this->core_.clock;
     entries.set_present(entry);
-    entry.flags |= EntryHeader::kStored;
+    entries.set_stored(entry);
     if constexpr (Content::kPerUserKey) {
       using UserKey = typename Content::Cells::key_type;
       entry.content.restore(decode<UserKey>(user_key), decode<typename Content::Value>(value),
@@ -379,31 +395,47 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
     this->forget();
   }
 
-  void load_all(Entries& entries) {
-    if (entries.complete()) return;
+  // visit(key, hash, value) for what the backend has of the namespace, with between() after some.
+  template <typename F, typename G>
+  void for_each_stored(Entries& entries, F visit, G between) {
+    static_assert(!Content::kPerUserKey);
     for (int group = this->core_.range.first; group <= this->core_.range.last; ++group) {
-      std::string prefix;
-      append_prefix(group, entries.name_space(), prefix);
-      Entry* loaded = nullptr;
-      this->core_.backend.scan(this->index_, prefix, end_of_prefix(prefix),
-                               [&](std::string_view key, std::string_view value) {
-                                 load_entry(entries, key, value, loaded);
-                                 return true;
-                               });
+      std::string next;
+      append_prefix(group, entries.name_space(), next);
+      const std::string last = end_of_prefix(next);
+      while (!next.empty()) {
+        std::string resume;
+        std::size_t left = kStoredAtOnce;
+        this->core_.backend.scan(this->index_, next, last,
+                                 [&](std::string_view bytes, std::string_view value) {
+                                   if (left-- == 0) {
+                                     resume = bytes;
+                                     return false;
+                                   }
+                                   std::uint64_t hash = 0;
+                                   Entries* same = nullptr;
+                                   const K key = take_key(bytes, hash, same);
+                                   visit(key, hash, value);
+                                   return true;
+                                 });
+        next = std::move(resume);
+        between();
+      }
     }
-    entries.set_complete(true);
-    this->forget();
   }
-  // `loaded`: the entry that the last call made, to which more user keys may belong.
-  void load_entry(Entries& entries, std::string_view key, std::string_view value, Entry*& loaded) {
-    std::uint64_t hash = 0;
-    Entries* same = nullptr;
-    const K decoded = take_key(key, hash, same);
-    Entry* entry = entries.find(decoded, hash);
-    if (entry != nullptr && entry != loaded) return;  // memory knows better
-    if (entry == nullptr) entry = &entries.insert(decoded, hash);
-    loaded = entry;
-    fill(entries, *entry, key, value);
+
+  // Deletes what only the backend has: what says so needs room, too.
+  void drop_stored(Entries& entries) {
+    for_each_stored(
+        entries,
+        [&](const K& key, std::uint64_t hash, std::string_view) {
+          if (entries.find(key, hash) != nullptr) return;
+          Entry& entry = entries.insert(key, hash);
+          entries.set_stored(entry);
+          entries.remove(entry);
+        },
+        this->core_.make_room);
+    entries.set_complete(true);
   }
 
   // The smallest namespace of the group in the backend that is larger than `after`.
@@ -424,6 +456,8 @@ class Table final : public KeyedTable<K>, public Cursor<Content> {
                              });
     return found;
   }
+
+  static constexpr std::size_t kStoredAtOnce = 1000;
 
   const CurrentKey<K>& current_key_;
   Namespaces namespaces_;

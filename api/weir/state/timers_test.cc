@@ -65,8 +65,13 @@ TEST(TimersTest, EveryMalformedTimerIsRefused) {
 // Random use beside a std::set, with cuts, failures and restores.
 class Drill {
  public:
-  Drill(int seed, bool incremental)
-      : random_(static_cast<unsigned>(seed)), incremental_(incremental) {
+  // Timers are at most `span` ahead.
+  Drill(int seed, bool incremental, std::size_t budget = StateBackend::kUnbounded, int span = 50)
+      : random_(static_cast<unsigned>(seed)),
+        incremental_(incremental),
+        span_(span),
+        disk_(budget) {
+    disk_.wait = [this] { apply(); };
     open();
   }
 
@@ -75,6 +80,8 @@ class Drill {
     fire(1'000'000);
     EXPECT_TRUE(model_.empty());
   }
+  const MapBackend& disk() const { return disk_; }
+  std::size_t most_bytes() const { return most_bytes_; }
 
  private:
   using Model =
@@ -96,6 +103,7 @@ class Drill {
     } else if (what < 100) {
       if (cut_open_ && state_->snapshot_some(static_cast<std::size_t>(pick(10)))) apply();
     } else if (what < 103) {
+      if (cut_open_) disk_.abandon();
       state_->abandon_snapshot();
       cut_open_ = false;
     } else if (what < 106) {
@@ -111,13 +119,17 @@ class Drill {
       timers_->delete_timer(time, name_space);
       model_.erase({time, name_space, key});
     }
-    ASSERT_EQ(timers_->size(), model_.size());
+    if (cut_open_ && output_->finished) apply();  // the budget had it finished
+    if (pick(span_) == 0) {
+      ASSERT_EQ(timers_->size(), model_.size());
+    }
   }
 
   std::tuple<Timestamp, std::int64_t, std::int64_t> random_timer() {
     const std::int64_t key = pick(20);
     state_->set_current_key(key);
-    return {now_ + pick(50), pick(3), key};
+    most_bytes_ = std::max(most_bytes_, state_->memory_bytes());
+    return {now_ + pick(span_), pick(3), key};
   }
 
   void fire(Timestamp now) {
@@ -151,6 +163,7 @@ class Drill {
       expected[{0, bytes + encode(key) + encode(name_space)}] = "";
     }
     ASSERT_EQ(disk_.entries, expected);
+    snapshot_ = disk_.entries;
     durable_ = at_cut_;
     durable_now_ = now_at_cut_;
   }
@@ -158,6 +171,7 @@ class Drill {
     if (cut_open_) return;
     model_ = durable_;
     now_ = durable_now_;
+    disk_.entries = snapshot_;
     disk_.reset();
     open();
     if (incremental_) return state_->attach_backend();
@@ -168,8 +182,11 @@ class Drill {
 
   std::mt19937 random_;
   const bool incremental_;
+  const int span_;
   NoBackend memory_;
   MapBackend disk_;
+  StateEntries snapshot_;
+  std::size_t most_bytes_ = 0;
   std::unique_ptr<KeyedState<std::int64_t>> state_;
   TimerQueue<std::int64_t>* timers_ = nullptr;
   std::unique_ptr<RecordingOutput> output_;
@@ -179,6 +196,20 @@ class Drill {
   bool cut_open_ = false;
 };
 
+TEST(TimersTest, MoreTimersOfOneTimeThanThereIsMemoryForAreRefused) {
+  MapBackend backend(1 << 20);
+  KeyedState<std::int64_t> state(backend, kAllGroups, kMaxParallelism);
+  TimerQueue<std::int64_t>& timers = state.timers("timers");
+  const auto fill = [&] {
+    for (std::int64_t key = 0; key < 2'000'000; ++key) {
+      state.set_current_key(key);
+      timers.register_timer(1000);
+    }
+  };
+  EXPECT_THROW(fill(), Error);
+  EXPECT_LT(state.memory_bytes(), 80u << 20);
+}
+
 class TimersDrill : public ::testing::TestWithParam<int> {};
 
 TEST_P(TimersDrill, DoesAsASetDoesWithFullCuts) {
@@ -186,6 +217,12 @@ TEST_P(TimersDrill, DoesAsASetDoesWithFullCuts) {
 }
 TEST_P(TimersDrill, DoesAsASetDoesWithCutsOfChanges) {
   Drill(GetParam(), true).run(4000);
+}
+TEST_P(TimersDrill, DoesAsASetDoesWhenMemoryHasRoomForAFewOnly) {
+  Drill drill(GetParam(), true, 20'000, 5000);
+  drill.run(8000);
+  EXPECT_GT(drill.disk().writes, 0u);
+  EXPECT_LT(drill.most_bytes(), 60'000u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, TimersDrill, ::testing::Range(1, 11));

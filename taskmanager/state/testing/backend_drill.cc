@@ -156,12 +156,22 @@ void BackendDrill::checkpoint(bool savepoint) {
     for (auto& subtask : subtasks_) subtask->backend->abandon_snapshot(subtask->state);
     return delete_files();
   }
+  const bool storage_is_full = !savepoint && pick(8) == 0;
+  if (storage_is_full) storage_.set_write_error(absl::ResourceExhaustedError("no space left"));
   for (auto& subtask : subtasks_) {
     while (!subtask->state.snapshot_some(1 + pick(50))) {
       for (std::size_t i = pick(20); i > 0; --i) write();
     }
   }
   for (std::size_t i = pick(100); i > 0; --i) write();
+  if (storage_is_full) {
+    for (const auto& part : parts) {
+      const absl::Status status = part->future.get().status();
+      EXPECT_TRUE(status.ok() || absl::IsResourceExhausted(status)) << status;
+    }
+    storage_.set_write_error(absl::OkStatus());
+    return delete_files();
+  }
   complete(parts, std::move(at_barrier));
   if (savepoint) return;
   delete_files();

@@ -16,8 +16,8 @@
 namespace weir {
 
 // A job of several subtasks with keyed state, beside a model of it: random writes, checkpoints in
-// slices while writes go on, some of them aborted, then failures and restores at another
-// parallelism. Files are deleted as a JobManager does: those of aborted and of replaced
+// slices while writes go on, some of them aborted or not stored, then failures and restores at
+// another parallelism. Files are deleted as a JobManager does: those of aborted and of replaced
 // checkpoints.
 class BackendDrill {
  public:

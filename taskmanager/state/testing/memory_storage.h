@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -64,6 +65,11 @@ class MemoryStorage final : public storage::CheckpointStorage {
     const MutexLock lock(mutex_);
     std::erase_if(files, [&](const auto& file) { return file.first.starts_with(folder + "/"); });
     return absl::OkStatus();
+  }
+  // Of all writes from now on.
+  void set_write_error(absl::Status status) {
+    const MutexLock lock(mutex_);
+    write_error = std::move(status);
   }
   std::string url_of(const std::string& path) const override { return "memory:/" + path; }
 

@@ -74,6 +74,7 @@ class MapBackend : public StateBackend {
     entries.erase({table, std::string(key)});
   }
   CutNumber applied_cut() const override { return applied_; }
+  bool take_lost_cuts() override { return std::exchange(lost_, false); }
   void wait_until_applied(CutNumber cut) override {
     if (applied_ < cut && wait) wait();
     if (applied_ < cut) throw Error("a cut is waited for that nobody applies");
@@ -84,6 +85,8 @@ class MapBackend : public StateBackend {
   // A cut has begun, and holds off writes until it is applied or abandoned.
   void begin() { writable_ = false; }
   void abandon() { writable_ = true; }
+  // Instead of apply().
+  void lose() { lost_ = true; }
   void apply(const RecordingOutput& output, CutNumber cut) {
     for (const auto& [key, value] : output.puts) entries[key] = value;
     for (const auto& [key, value] : output.erased) entries.erase(key);
@@ -105,6 +108,7 @@ class MapBackend : public StateBackend {
   const std::size_t memory_budget_bytes_;
   CutNumber applied_ = 1;
   bool writable_ = true;
+  bool lost_ = false;
 };
 
 }  // namespace weir
