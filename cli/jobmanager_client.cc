@@ -157,6 +157,11 @@ absl::StatusOr<pb::TriggerCheckpointResponse> JobManagerClient::checkpoint(
   return stub_->call(&pb::JobManagerService::Stub::TriggerCheckpoint, request, kSavepointTimeout);
 }
 
+absl::StatusOr<pb::RescaleJobResponse> JobManagerClient::rescale(
+    const pb::RescaleJobRequest& request) {
+  return stub_->call(&pb::JobManagerService::Stub::RescaleJob, request, kSavepointTimeout);
+}
+
 absl::StatusOr<pb::TransactionLedger> JobManagerClient::transactions(const std::string& job_id) {
   pb::ListTransactionsRequest request;
   request.set_job_id(job_id);

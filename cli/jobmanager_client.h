@@ -39,6 +39,7 @@ class JobManagerClient {
   absl::StatusOr<pb::SavepointResponse> stop(const pb::StopJobRequest& request);
   absl::StatusOr<pb::SavepointResponse> savepoint(const pb::TriggerSavepointRequest& request);
   absl::StatusOr<pb::TriggerCheckpointResponse> checkpoint(const std::string& job_id);
+  absl::StatusOr<pb::RescaleJobResponse> rescale(const pb::RescaleJobRequest& request);
   absl::StatusOr<pb::TransactionLedger> transactions(const std::string& job_id);
   absl::Status record_transaction(const pb::RecordTransactionRequest& request);
 

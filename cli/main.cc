@@ -13,6 +13,7 @@
 #include "cli/job_commands.h"
 #include "cli/jobmanager_client.h"
 #include "cli/options.h"
+#include "cli/rescale_command.h"
 #include "cli/run_command.h"
 #include "cli/session.h"
 #include "cli/transaction_commands.h"
@@ -24,8 +25,8 @@ namespace {
 
 using Action = std::function<absl::Status()>;
 
-void add_parallelism_option(CLI::App& verb, int& parallelism) {
-  verb.add_option("-p,--parallelism", parallelism, "Of every operator that sets none")
+CLI::Option* add_parallelism_option(CLI::App& verb, int& parallelism) {
+  return verb.add_option("-p,--parallelism", parallelism, "Of every operator that sets none")
       ->check(CLI::Range(*options::kParallelism.minimum, *options::kParallelism.maximum));
 }
 
@@ -98,6 +99,7 @@ struct Arguments {
   std::string job_id;
   std::string directory;
   bool drain = false;
+  int parallelism = 0;
   std::string transaction;
   std::string prefix;
   KafkaOptions kafka;
@@ -161,6 +163,16 @@ void add_job_verbs(CLI::App& app, Arguments& args, Action& action) {
   checkpoint->callback([&, with_client] {
     action = with_client(
         [&](auto& client) { return take_checkpoint(client, args.client, args.job_id); });
+  });
+
+  CLI::App* rescale =
+      app.add_subcommand("rescale", "Let a running job go on at another parallelism");
+  add_job_option(*rescale, args.job_id);
+  add_parallelism_option(*rescale, args.parallelism)->required();
+  rescale->callback([&, with_client] {
+    action = with_client([&](auto& client) {
+      return rescale_job(client, args.client, args.job_id, args.parallelism);
+    });
   });
 
   CLI::App* transactions =

@@ -84,6 +84,7 @@ pb::JobGraph to_proto(const StreamGraph& graph, int default_parallelism,
     out.set_uid(node.uid);
     out.set_parallelism(parallelism_of(node, job_parallelism));
     out.set_parallelism_max(node.parallelism_max);
+    out.set_own_parallelism(node.parallelism != 0);
     for (const StreamEdge& edge : node.inputs) {
       out.add_inputs(edge.from);
       *out.add_edges() = to_proto(edge);

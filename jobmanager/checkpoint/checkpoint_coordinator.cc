@@ -195,7 +195,8 @@ void CheckpointCoordinator::drop_subsumed(CheckpointId by, CheckpointDecisions& 
   const std::string cause = absl::StrCat("checkpoint ", by.value(), " completed before it");
   const auto drop_from = [&](auto& checkpoints) {
     std::erase_if(checkpoints, [&](auto& item) {
-      if (item.first >= by || item.second.kind != CheckpointKind::kCheckpoint) return false;
+      const CheckpointKind kind = item.second.kind;
+      if (item.first >= by || kind == CheckpointKind::kSavepoint || is_last(kind)) return false;
       decisions.push_back(
           AbortDecision{item.first, item.second.kind, cause, std::move(item.second.operators)});
       return true;
@@ -283,7 +284,8 @@ void CheckpointCoordinator::fail(CheckpointId checkpoint, CheckpointKind kind,
     aborted.operators = std::move(pending.mapped().operators);
   }
   decisions.push_back(std::move(aborted));
-  if (kind == CheckpointKind::kSavepoint) return;
+  // Nothing but what was asked for depends on these.
+  if (kind == CheckpointKind::kSavepoint || kind == CheckpointKind::kRescale) return;
   const std::string named = absl::StrCat("checkpoint ", checkpoint.value(), ": ", cause);
   if (kind == CheckpointKind::kStopSavepoint) {
     // Its sources have stopped: only a new attempt starts them again.

@@ -31,6 +31,7 @@ enum class CheckpointKind {
   kCheckpoint,
   kSavepoint,      // published for its owner only: commits nothing, is no recovery point
   kStopSavepoint,  // sources stop behind the barrier; a recovery point
+  kRescale,        // the job goes on from it at another parallelism; a recovery point
   kFinal,          // of a job whose input has ended; a recovery point
 };
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/check.h"
+#include "common/status_matchers.h"
 #include "jobmanager/metadata/fake_metadata_store.h"
 
 namespace weir {
@@ -297,6 +298,35 @@ TEST_F(CheckpointCoordinatorTest, NoIdIsUsedThatIsNotReservedDurably) {
   ASSERT_EQ(reserve.size(), 1u);
   const auto after = coordinator_->on_ids_reserved(reserve[0].end, now_);
   EXPECT_EQ(only<TriggerDecision>(after).at(0).checkpoint, CheckpointId(7));
+}
+
+TEST_F(CheckpointCoordinatorTest, ARescaleIsARecoveryPointWhoseFailureHarmsNothing) {
+  make(every_second_);
+  start();
+  CheckpointDecisions decisions;
+  ASSERT_THAT(coordinator_->request(CheckpointKind::kRescale, "", now_, decisions), IsOk());
+  ASSERT_TRUE(has<TriggerDecision>(decisions));
+  decisions = coordinator_->on_declined(attempt_, {0, 1}, CheckpointId(1), "disk full", now_);
+  EXPECT_EQ(only<AbortDecision>(decisions)[0].kind, CheckpointKind::kRescale);
+  EXPECT_FALSE(has<FailAttemptDecision>(decisions));
+
+  ASSERT_THAT(coordinator_->request(CheckpointKind::kRescale, "", now_, decisions), IsOk());
+  EXPECT_TRUE(has<PublishDecision>(ack_all(2)));
+  decisions = published(2);
+  EXPECT_TRUE(has<NotifyDecision>(decisions));
+  EXPECT_EQ(only<CompletedDecision>(decisions)[0].kind, CheckpointKind::kRescale);
+}
+
+TEST_F(CheckpointCoordinatorTest, ARescaleThatALaterCheckpointOvertakesIsGivenUp) {
+  make({.max_concurrent = 2});
+  start();
+  CheckpointDecisions decisions;
+  ASSERT_THAT(coordinator_->request(CheckpointKind::kRescale, "", now_, decisions), IsOk());
+  ASSERT_THAT(coordinator_->request(CheckpointKind::kCheckpoint, "", now_, decisions), IsOk());
+  ack_all(2);
+  decisions = published(2);
+  ASSERT_EQ(only<AbortDecision>(decisions).size(), 1u);
+  EXPECT_EQ(only<AbortDecision>(decisions)[0].checkpoint, CheckpointId(1));
 }
 
 }  // namespace

@@ -73,6 +73,7 @@ absl::Status write_checkpoint(const CheckpointToPublish& checkpoint, pb::JobReco
     const int surplus = record.checkpoints_size() - std::max(1, checkpoint.retained);
     if (surplus > 0) record.mutable_checkpoints()->DeleteSubrange(0, surplus);
   }
+  if (checkpoint.rescaled) *record.mutable_graph() = *checkpoint.rescaled;
   if (is_last(checkpoint.kind)) record.set_intent(pb::JobRecord::FINISH);
   WEIR_FAULT_POINT("job.before_pointer");
   return absl::OkStatus();

@@ -2,6 +2,7 @@
 // job's writer thread (metadata/job_record_writer.h); blocks on I/O.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -16,10 +17,11 @@ namespace weir {
 struct CheckpointToPublish {
   pb::CheckpointManifest manifest;
   CheckpointKind kind = CheckpointKind::kCheckpoint;
-  pb::TransactionLedger ledger;   // with this checkpoint's entries
-  std::string checkpoint_folder;  // root of all jobs' checkpoints
-  std::string root;               // the same, or that of the savepoint
-  std::string folder;             // in it: "<job id>/chk-5" or "savepoint-3f2a91-0123456789ab"
+  std::optional<pb::JobGraph> rescaled{};  // with which the job goes on, if it is another one
+  pb::TransactionLedger ledger;            // with this checkpoint's entries
+  std::string checkpoint_folder;           // root of all jobs' checkpoints
+  std::string root;                        // the same, or that of the savepoint
+  std::string folder;  // in it: "<job id>/chk-5" or "savepoint-3f2a91-0123456789ab"
   int32_t retained = 1;
   int64_t now_ms = 0;
   int64_t prepared_ms = 0;  // what the ledger doesn't know yet was prepared since

@@ -27,10 +27,6 @@ constexpr std::chrono::milliseconds kMetricsInterval{1000};
 // From a library's upload to the submission of its job.
 constexpr std::chrono::minutes kSubmissionPatience{10};
 
-std::string allocation(const std::string& job_id, Attempt attempt) {
-  return absl::StrCat(job_id, "/", attempt.value());
-}
-
 std::string data_address(const pb::RegisterTaskManager& taskmanager) {
   return absl::StrCat(taskmanager.host(), ":", taskmanager.data_port());
 }

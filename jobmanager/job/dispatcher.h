@@ -59,6 +59,7 @@ class Dispatcher final : public JobServices, public ClusterView {
                          Reply<pb::SavepointResponse> reply) override;
   void trigger_checkpoint(const std::string& job_id,
                           Reply<pb::TriggerCheckpointResponse> reply) override;
+  void rescale(const pb::RescaleJobRequest& request, Reply<pb::RescaleJobResponse> reply) override;
   void describe(const std::string& job_id, Reply<pb::JobDetails> reply) override;
   void describe_all(Reply<std::vector<pb::JobDetails>> reply) override;
   // Every status from now on, on any thread, until the watcher returns false; `end` when there will
@@ -118,6 +119,9 @@ class Dispatcher final : public JobServices, public ClusterView {
   // The next two on the I/O thread.
   absl::Status forget(const std::string& job_id);
   absl::Status remove_unneeded_libraries();
+  // Of the names of its slots' allocations, one per attempt.
+  static std::string allocation_prefix(const std::string& job_id);
+  static std::string allocation(const std::string& job_id, Attempt attempt);
   const TaskManager* find_session(uint64_t session) const;
 
   // Runs `with(controller)` in the job's mailbox; NotFound or FailedPrecondition to the reply if

@@ -36,6 +36,14 @@ class DetailsOfAll {
 
 }  // namespace
 
+std::string Dispatcher::allocation_prefix(const std::string& job_id) {
+  return absl::StrCat(job_id, "/");
+}
+
+std::string Dispatcher::allocation(const std::string& job_id, Attempt attempt) {
+  return absl::StrCat(allocation_prefix(job_id), attempt.value());
+}
+
 struct Dispatcher::Submission {
   pb::SubmitJobRequest request;
   Reply<pb::SubmitJobResponse> reply;
@@ -174,6 +182,17 @@ void Dispatcher::trigger_checkpoint(const std::string& job_id,
                                     Reply<pb::TriggerCheckpointResponse> reply) {
   with_job(job_id, std::move(reply), [](JobController& controller, auto answer) {
     controller.trigger_checkpoint(std::move(answer));
+  });
+}
+
+void Dispatcher::rescale(const pb::RescaleJobRequest& request,
+                         Reply<pb::RescaleJobResponse> reply) {
+  (void)accept([this, request, reply = std::move(reply)]() mutable {
+    const int32_t slots = slots_.slots_within_reach(allocation_prefix(request.job_id()));
+    with_job(request.job_id(), std::move(reply),
+             [request, slots](JobController& controller, auto answer) {
+               controller.rescale(request, slots, std::move(answer));
+             });
   });
 }
 

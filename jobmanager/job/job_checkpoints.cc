@@ -40,10 +40,10 @@ void JobController::start_checkpoints() {
   final_checkpoint_.reset();
   unpublished_since_ms_.reset();
   std::vector<std::string> sources;
-  for (const PlannedCoordinator& coordinator : plan_.coordinators()) {
+  for (const PlannedCoordinator& coordinator : plan().coordinators()) {
     if (coordinator.source) sources.push_back(coordinator.uid);
   }
-  execute(checkpoints_.start(attempt_.attempt, plan_.tasks(), std::move(sources),
+  execute(checkpoints_.start(attempt_.attempt, plan().tasks(), std::move(sources),
                              attempt_.restored.has_value(), now()));
 }
 
@@ -77,6 +77,7 @@ void JobController::execute(CheckpointDecisions decisions) {
                decision);
   }
   schedule_checkpoint_timer();
+  if (rescaled_) execute(machine_.rescaled(*std::exchange(rescaled_, std::nullopt)));
 }
 
 void JobController::schedule_checkpoint_timer() {
@@ -98,7 +99,7 @@ void JobController::trigger(const TriggerDecision& decision) {
   entry.status.set_recovery_point(is_recovery_point(decision.kind));
   entry.status.set_last(is_last(decision.kind));
   entry.status.set_trigger_time_ms(wall_ms());
-  entry.status.set_subtasks_total(static_cast<int32_t>(plan_.tasks().size()));
+  entry.status.set_subtasks_total(static_cast<int32_t>(plan().tasks().size()));
   history_.push_back(entry);
   if (history_.size() > kHistorySize) history_.pop_front();
   counts_.set_total(counts_.total() + 1);
@@ -122,7 +123,7 @@ void JobController::trigger(const TriggerDecision& decision) {
 // Barriers come to all other tasks with their records.
 std::set<std::string> JobController::taskmanagers_with_sources() const {
   std::set<std::string> taskmanagers = {attempt_.slots.front().taskmanager};  // coordinators
-  for (TaskIndex task : plan_.source_tasks()) {
+  for (TaskIndex task : plan().source_tasks()) {
     taskmanagers.insert(attempt_.slots[task.subtask].taskmanager);
   }
   return taskmanagers;
@@ -152,6 +153,7 @@ CheckpointToPublish JobController::describe(PublishDecision decision) {
     *manifest.add_coordinators() = std::move(state);
   }
   checkpoint.prepared_ms = unpublished_since_ms_.value_or(wall_ms());
+  if (decision.kind == CheckpointKind::kRescale) checkpoint.rescaled = rescale_->graph;
   TransactionLedger ledger = ledger_;
   ledger.add_checkpoint(manifest, checkpoint.prepared_ms);
   checkpoint.ledger = ledger.to_proto(environment_.leader_epoch);
@@ -246,6 +248,7 @@ void JobController::checkpoint_completed(const CompletedDecision& decision) {
     response.set_checkpoint_id(decision.checkpoint.value());
     reply.mapped()(response);
   }
+  if (decision.kind == CheckpointKind::kRescale) rescale_completed();
   if (is_last(decision.kind)) {
     final_checkpoint_ = decision.checkpoint;
     execute(machine_.final_checkpoint_published(attempt_.attempt));
@@ -271,6 +274,7 @@ void JobController::checkpoint_aborted(const AbortDecision& decision) {
   if (auto reply = checkpoint_replies_.extract(decision.checkpoint)) {
     reply.mapped()(absl::AbortedError(absl::StrCat("the checkpoint failed: ", decision.cause)));
   }
+  if (decision.kind == CheckpointKind::kRescale) rescale_failed(decision.cause);
   discard(decision);
   pb::ToTaskManager message;
   pb::NotifyCheckpointAborted* aborted = message.mutable_notify_checkpoint_aborted();

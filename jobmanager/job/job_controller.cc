@@ -68,12 +68,11 @@ JobController::JobController(const JobEnvironment& environment, pb::JobRecord re
                              TransactionLedger ledger)
     : environment_(environment),
       job_id_(record.job_id()),
-      plan_(std::move(plan)),
       options_(std::move(options)),
       strategy_(std::move(strategy)),
       record_(std::move(record)),
       ledger_(std::move(ledger)),
-      machine_(plan_, history_of_record(record_), *strategy_),
+      machine_(std::move(plan), history_of_record(record_), *strategy_),
       checkpoints_(options_.checkpoints, CheckpointId(record_.next_checkpoint_id()),
                    CheckpointId(record_.next_checkpoint_id())),
       state_files_(std::make_shared<StateFiles>(options_.checkpoint_folder, job_id_)) {
@@ -252,7 +251,7 @@ void JobController::persist_resolved(const PersistResolved& resolved) {
 }
 
 void JobController::recover_coordinators(const std::vector<std::string>& uids) {
-  for (const PlannedCoordinator& coordinator : plan_.coordinators()) {
+  for (const PlannedCoordinator& coordinator : plan().coordinators()) {
     if (std::find(uids.begin(), uids.end(), coordinator.uid) == uids.end()) continue;
     pb::ToTaskManager message;
     *message.mutable_recover_coordinator() =
@@ -262,9 +261,9 @@ void JobController::recover_coordinators(const std::vector<std::string>& uids) {
 }
 
 void JobController::deploy_tasks() {
-  for (TaskIndex task : plan_.tasks()) {
+  for (TaskIndex task : plan().tasks()) {
     pb::ToTaskManager message;
-    *message.mutable_deploy_task() = deploy_task(attempt_, plan_, record_.graph(), task);
+    *message.mutable_deploy_task() = deploy_task(attempt_, plan(), record_.graph(), task);
     send(attempt_.slots[task.subtask].taskmanager, std::move(message));
   }
 }

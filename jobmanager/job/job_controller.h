@@ -73,6 +73,9 @@ class JobController {
   void trigger_checkpoint(Reply<pb::TriggerCheckpointResponse> reply);
   // Answers when the job has finished.
   void stop(const std::string& folder, Reply<pb::SavepointResponse> reply);
+  // `slots`: how many the job can have, its own among them.
+  void rescale(const pb::RescaleJobRequest& request, int32_t slots,
+               Reply<pb::RescaleJobResponse> reply);
   pb::JobDetails details() const;
   pb::JobStatus status() const;
   // Called with every change of the status, now and later, until it returns false; with the
@@ -87,6 +90,14 @@ class JobController {
   struct CheckpointHistoryEntry {
     pb::CheckpointStatus status;
     MonotonicTime triggered;
+  };
+
+  // Under way: becomes durable together with its checkpoint.
+  struct Rescale {
+    CheckpointId checkpoint;
+    pb::JobGraph graph;
+    JobPlan plan;
+    Reply<pb::RescaleJobResponse> reply;
   };
 
   // Where a checkpoint's own files go.
@@ -139,6 +150,10 @@ class JobController {
   CheckpointPlace place_for(const TriggerDecision& decision) const;
   void discard(const AbortDecision& decision);
 
+  // --- another parallelism: job_rescale.cc ---
+  void rescale_completed();
+  void rescale_failed(const std::string& cause);
+
   // --- transactions: job_transactions.cc ---
   void on_commit(const pb::CommitReported& report);
   void on_lost(const pb::CommitReported& report);
@@ -154,13 +169,13 @@ class JobController {
   void state_may_have_changed();
   void show_subtask(TaskIndex task, bool finished, pb::VertexDetails& vertex) const;
 
+  const JobPlan& plan() const { return machine_.plan(); }
   MonotonicTime now() const { return environment_.clock.now(); }
   int64_t wall_ms() const { return to_unix_ms(environment_.clock.wall_now()); }
   LogContext log_context() const;
 
   const JobEnvironment environment_;
   const std::string job_id_;
-  const JobPlan plan_;
   const JobOptions options_;
   const std::unique_ptr<RestartStrategy> strategy_;
 
@@ -199,6 +214,8 @@ class JobController {
   std::optional<CheckpointId> final_checkpoint_;
   std::map<CheckpointId, Reply<pb::SavepointResponse>> savepoint_replies_;
   std::map<CheckpointId, Reply<pb::TriggerCheckpointResponse>> checkpoint_replies_;
+  std::optional<Rescale> rescale_;
+  std::optional<JobPlan> rescaled_;  // durable; the machine hears of it after what came with it
   Reply<pb::SavepointResponse> stop_reply_;
   std::string stop_path_;
   std::vector<Reply<pb::CancelJobResponse>> cancel_replies_;

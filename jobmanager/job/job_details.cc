@@ -99,7 +99,7 @@ pb::JobStatus JobController::status() const {
   pb::JobStatus status = status_of_record(record_);
   status.set_state(terminated_ ? record_.state() : shown_state_);
   status.set_attempt(machine_.attempt().value());
-  status.set_tasks_total(static_cast<int32_t>(plan_.tasks().size()));
+  status.set_tasks_total(static_cast<int32_t>(plan().tasks().size()));
   status.set_tasks_running(static_cast<int32_t>(
       std::count_if(task_states_.begin(), task_states_.end(), [](const auto& task) {
         return task.second == pb::TaskStateChanged::RUNNING ||
@@ -133,15 +133,15 @@ void JobController::show_subtask(TaskIndex task, bool finished, pb::VertexDetail
 }
 
 pb::JobDetails JobController::details() const {
-  pb::JobDetails details = frame(record_, plan_);
+  pb::JobDetails details = frame(record_, plan());
   *details.mutable_status() = status();
   const bool ended = terminated_ || machine_.step() == AttemptStep::kDone;
   const bool finished = ended && details.status().state() == "FINISHED";
-  for (TaskIndex task : plan_.tasks()) {
+  for (TaskIndex task : plan().tasks()) {
     show_subtask(task, finished, *details.mutable_vertices(task.vertex));
   }
   for (const auto& [uid, metrics] : coordinator_metrics_) {
-    const int32_t vertex = plan_.vertex_of(uid);
+    const int32_t vertex = plan().vertex_of(uid);
     if (vertex < 0) continue;
     details.mutable_vertices(vertex)->mutable_coordinator_gauges()->insert(metrics.gauges().begin(),
                                                                            metrics.gauges().end());

@@ -64,7 +64,7 @@ void JobController::on_message(const std::string& taskmanager, const pb::FromTas
       const TaskIndex task{decline.task().vertex(), decline.task().subtask()};
       return execute(checkpoints_.on_declined(
           Attempt(decline.task().attempt()), task, CheckpointId(decline.checkpoint_id()),
-          absl::StrCat("declined by ", plan_.task_name(task), ": ", decline.cause()), now()));
+          absl::StrCat("declined by ", plan().task_name(task), ": ", decline.cause()), now()));
     }
     case pb::FromTaskManager::kCommitReported:
       return on_commit(message.commit_reported());
@@ -99,7 +99,7 @@ void JobController::on_task_state(const std::string& taskmanager,
       return execute(machine_.task_drained(attempt, task));
     case pb::TaskStateChanged::FAILED:
       return execute(machine_.failed(attempt,
-                                     {absl::StrCat(plan_.task_name(task), " on ", taskmanager),
+                                     {absl::StrCat(plan().task_name(task), " on ", taskmanager),
                                       change.cause(), change.fatal()},
                                      now()));
     default:

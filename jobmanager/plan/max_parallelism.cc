@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "weir/key_group.h"
 
@@ -19,16 +18,17 @@ const pb::JobGraph::Node& widest_node(const pb::JobGraph& graph) {
       [](const auto& a, const auto& b) { return a.parallelism() < b.parallelism(); });
 }
 
+}  // namespace
+
 absl::Status check_parallelism(const pb::JobGraph& graph, int32_t max_parallelism,
-                               const char* remedy) {
+                               std::string_view remedy) {
   const pb::JobGraph::Node& widest = widest_node(graph);
   if (widest.parallelism() <= max_parallelism) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "'", widest.name(), "' has parallelism ", widest.parallelism(), ", more than the job's ",
-      max_parallelism, " key groups (pipeline.max-parallelism): ", remedy));
+      max_parallelism,
+      " key groups (pipeline.max-parallelism): ", absl::string_view(remedy.data(), remedy.size())));
 }
-
-}  // namespace
 
 int32_t default_max_parallelism(const pb::JobGraph& graph) {
   const auto parallelism =

@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds kMaxSettleBackoff{10'000};
 
 }  // namespace
 
-// Beside these, kFailure and kEndWanted lead from every active step to kCanceling.
+// Beside these, kFailure, kEndWanted and kRescaled lead from every active step to kCanceling.
 const AttemptMachine::Transition AttemptMachine::kTransitions[] = {
     {AttemptStep::kNew, Signal::kStart, AttemptStep::kWaitingForSlots},
     {AttemptStep::kNew, Signal::kNothingLeft, AttemptStep::kDone},
@@ -65,15 +65,15 @@ std::string_view to_string(AttemptStep step) {
   return "?";
 }
 
-AttemptMachine::AttemptMachine(const JobPlan& plan, History history, RestartStrategy& strategy)
-    : plan_(plan),
+AttemptMachine::AttemptMachine(JobPlan plan, History history, RestartStrategy& strategy)
+    : plan_(std::move(plan)),
       strategy_(strategy),
       intent_(history.intent),
       attempt_(history.next_attempt),
       ever_ran_(history.ever_ran) {}
 
 void AttemptMachine::take(Signal signal, AttemptDecisions& decisions) {
-  if (signal == Signal::kFailure || signal == Signal::kEndWanted) {
+  if (signal == Signal::kFailure || signal == Signal::kEndWanted || signal == Signal::kRescaled) {
     if (active()) enter(AttemptStep::kCanceling, decisions);
     return;
   }
@@ -138,6 +138,7 @@ void AttemptMachine::enter(AttemptStep step, AttemptDecisions& decisions) {
 }
 
 void AttemptMachine::begin_attempt(AttemptDecisions& decisions) {
+  if (next_plan_) plan_ = *std::exchange(next_plan_, std::nullopt);
   participants_.clear();
   const std::vector<std::string> coordinators = coordinators_to_run();
   unvalidated_ = {coordinators.begin(), coordinators.end()};
@@ -369,6 +370,15 @@ void AttemptMachine::go_on(AttemptDecisions& decisions) {
   } else {
     take(Signal::kReleased, decisions);
   }
+}
+
+AttemptDecisions AttemptMachine::rescaled(JobPlan plan) {
+  AttemptDecisions decisions;
+  next_plan_ = std::move(plan);
+  if (!active() || settling()) return decisions;
+  restart_due_ = true;
+  take(Signal::kRescaled, decisions);
+  return decisions;
 }
 
 void AttemptMachine::want(JobIntent intent, AttemptDecisions& decisions) {

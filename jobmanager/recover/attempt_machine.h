@@ -116,7 +116,7 @@ class AttemptMachine {
     bool ever_ran = false;  // a generation was given out: something may be left to settle
   };
 
-  AttemptMachine(const JobPlan& plan, History history, RestartStrategy& strategy);
+  AttemptMachine(JobPlan plan, History history, RestartStrategy& strategy);
 
   // Begins: with the first attempt, or after a restart of the JobManager with the next one.
   AttemptDecisions start();
@@ -147,12 +147,17 @@ class AttemptMachine {
   AttemptDecisions release_timed_out(Attempt attempt);
   AttemptDecisions restart_due(Attempt attempt);
 
+  // It is durable that the job goes on by another plan: this attempt ends, the next one has it.
+  AttemptDecisions rescaled(JobPlan plan);
+
   AttemptDecisions cancel_requested();
   AttemptDecisions intent_persisted(JobIntent intent);
   // The last checkpoint is the recovery point, and with it kFinish is the durable intent.
   AttemptDecisions final_checkpoint_published(Attempt attempt);
   AttemptDecisions final_commits_known(Attempt attempt);
 
+  // Of the attempt.
+  const JobPlan& plan() const { return plan_; }
   AttemptStep step() const { return step_; }
   JobIntent intent() const { return intent_; }
   Attempt attempt() const { return attempt_; }
@@ -177,6 +182,7 @@ class AttemptMachine {
     kLastCommitted,
     kFailure,
     kEndWanted,
+    kRescaled,
     kReleased,
     kRestart,
     kNothingLeft,
@@ -202,7 +208,8 @@ class AttemptMachine {
   bool nothing_to_settle() const;
   std::vector<std::string> coordinators_to_run() const;
 
-  const JobPlan& plan_;
+  JobPlan plan_;
+  std::optional<JobPlan> next_plan_;
   RestartStrategy& strategy_;
   AttemptStep step_ = AttemptStep::kNew;
   JobIntent intent_;

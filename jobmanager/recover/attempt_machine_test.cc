@@ -75,6 +75,11 @@ class AttemptMachineTest : public testing::Test {
     machine_->attempt_released(attempt(), "tm1");
     return machine_->attempt_released(attempt(), "tm2");
   }
+  static JobPlan rescaled_plan() {
+    pb::JobGraph wider = graph();
+    for (pb::JobGraph::Node& node : *wider.mutable_nodes()) node.set_parallelism(3);
+    return *JobPlan::make(wider);
+  }
   AttemptDecisions fail(bool fatal = false) {
     return machine_->failed(attempt(), {"map", "boom", fatal}, now_);
   }
@@ -416,6 +421,53 @@ TEST_F(KeyedAttemptTest, WaitsForTheOthersIfTheSourcesDrainBeforeAllRun) {
   const auto decisions = machine_.task_running(Attempt(), {1, 2});
   EXPECT_NE(find<StartCheckpoints>(decisions), nullptr);
   EXPECT_NE(find<TriggerFinalCheckpoint>(decisions), nullptr);
+}
+
+TEST_F(AttemptMachineTest, ARescaledJobEndsItsAttemptAndBeginsTheNextWithTheNewPlan) {
+  to_running();
+  AttemptDecisions decisions = machine_->rescaled(rescaled_plan());
+  EXPECT_NE(find<CancelAttemptDecision>(decisions), nullptr);
+  EXPECT_EQ(find<RecordFault>(decisions), nullptr);
+  EXPECT_EQ(machine_->plan().slots_needed(), 2);
+  decisions = release_all();
+  ASSERT_NE(find<RequestSlots>(decisions), nullptr);
+  EXPECT_EQ(find<RequestSlots>(decisions)->count, 3);
+  EXPECT_EQ(machine_->attempt(), Attempt(1));
+  EXPECT_EQ(machine_->plan().slots_needed(), 3);
+  EXPECT_EQ(machine_->job_state(), "RESTARTING");
+}
+
+// The outcome of a publication may come late.
+TEST_F(AttemptMachineTest, ARescaleThatIsDurableOnlyWhenTheNextAttemptHasBegunEndsThatOne) {
+  delay_ = milliseconds(0);
+  make({});
+  to_running();
+  fail();
+  release_all();
+  ASSERT_EQ(machine_->step(), AttemptStep::kWaitingForSlots);
+  machine_->slots_granted({"tm1", "tm2"});
+  EXPECT_NE(find<CancelAttemptDecision>(machine_->rescaled(rescaled_plan())), nullptr);
+  EXPECT_EQ(find<RequestSlots>(release_all())->count, 3);
+  EXPECT_EQ(machine_->attempt(), Attempt(2));
+}
+
+TEST_F(AttemptMachineTest, ARescaleThatIsDurableDuringARestartIsTakenByIt) {
+  to_running();
+  fail();
+  EXPECT_TRUE(machine_->rescaled(rescaled_plan()).empty());
+  release_all();
+  EXPECT_EQ(machine_->step(), AttemptStep::kWaitingToRestart);
+  EXPECT_EQ(find<RequestSlots>(machine_->restart_due(attempt()))->count, 3);
+}
+
+TEST_F(AttemptMachineTest, ACancelThatComesWithARescaleWins) {
+  to_running();
+  machine_->cancel_requested();
+  machine_->rescaled(rescaled_plan());
+  release_all();
+  AttemptDecisions decisions = machine_->intent_persisted(JobIntent::kCancel);
+  ASSERT_NE(find<RequestSlots>(decisions), nullptr);
+  EXPECT_EQ(find<RequestSlots>(decisions)->count, 0);
 }
 
 }  // namespace

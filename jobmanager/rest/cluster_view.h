@@ -41,6 +41,8 @@ class ClusterView {
                                  Reply<pb::SavepointResponse> reply) = 0;
   virtual void trigger_checkpoint(const std::string& job_id,
                                   Reply<pb::TriggerCheckpointResponse> reply) = 0;
+  virtual void rescale(const pb::RescaleJobRequest& request,
+                       Reply<pb::RescaleJobResponse> reply) = 0;
 };
 
 }  // namespace weir

@@ -176,6 +176,15 @@ Json job_plan_body(const pb::JobDetails& job) {
   return {{"plan", plan_of(job)}};
 }
 
+Json resource_requirements_body(const pb::JobDetails& job) {
+  Json body = Json::object();
+  for (const pb::VertexDetails& vertex : job.vertices()) {
+    body[vertex.id()] = {
+        {"parallelism", {{"lowerBound", 1}, {"upperBound", vertex.parallelism()}}}};
+  }
+  return body;
+}
+
 Json job_config_body(const pb::JobDetails& job) {
   int32_t parallelism = 1;
   for (const pb::VertexDetails& vertex : job.vertices()) {

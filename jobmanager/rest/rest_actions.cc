@@ -46,6 +46,25 @@ absl::StatusOr<std::string> trigger_id_in(const Json& body) {
       absl::StrCat("Bad request received: triggerId '", text, "' isn't 32 hex digits."));
 }
 
+// 0: not a number.
+int64_t bound_in(const Json& parallelism, const char* field, int64_t otherwise) {
+  const auto found = parallelism.find(field);
+  if (found == parallelism.end()) return otherwise;
+  return found->is_number_integer() ? found->get<int64_t>() : 0;
+}
+
+// A vertex runs at the upper bound, or the job goes on as it was: there is nothing between.
+absl::StatusOr<int32_t> upper_bound_in(const std::string& vertex, const Json& requirements) {
+  const Json parallelism =
+      requirements.is_object() ? requirements.value("parallelism", Json()) : Json();
+  const int64_t upper = parallelism.is_object() ? bound_in(parallelism, "upperBound", 0) : 0;
+  const int64_t lower = upper > 0 ? bound_in(parallelism, "lowerBound", 1) : 0;
+  if (lower >= 1 && upper >= lower && upper <= INT32_MAX) return static_cast<int32_t>(upper);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "Bad request received: vertex ", vertex,
+      " needs {\"parallelism\":{\"lowerBound\":1,\"upperBound\":N}} with N at least 1."));
+}
+
 Json failure_of(const absl::Status& status) {
   const std::string message(status.message());
   return {{"failure-cause",
@@ -70,6 +89,7 @@ void RestApi::add_action_routes() {
   router_.add("POST", "/jobs/:job/stop", bind(&RestApi::stop), 202);
   router_.add("POST", "/jobs/:job/savepoints", bind(&RestApi::savepoint), 202);
   router_.add("POST", "/jobs/:job/checkpoints", bind(&RestApi::checkpoint), 202);
+  router_.add("PUT", "/jobs/:job/resource-requirements", bind(&RestApi::rescale));
   const auto poll = [this](const auto&, const Parameters& parameters) {
     return operations_->poll(parameters.at("job"), parameters.at("trigger"));
   };
@@ -142,6 +162,23 @@ absl::StatusOr<Json> RestApi::checkpoint(const Request& request, const Parameter
                     }));
   }
   return request_id(begun.trigger_id);
+}
+
+// Answers when the checkpoint has begun, as Flink does when it has taken the requirements.
+absl::StatusOr<Json> RestApi::rescale(const Request& request, const Parameters& parameters) {
+  WEIR_ASSIGN_OR_RETURN(const Json body, parse_body(request));
+  pb::RescaleJobRequest rescale;
+  rescale.set_job_id(parameters.at("job"));
+  rescale.set_detached(true);
+  for (const auto& [vertex, requirements] : body.items()) {
+    WEIR_ASSIGN_OR_RETURN((*rescale.mutable_vertices())[vertex],
+                          upper_bound_in(vertex, requirements));
+  }
+  WEIR_RETURN_IF_ERROR(job(parameters).status());
+  WEIR_RETURN_IF_ERROR(await<pb::RescaleJobResponse>([&](auto reply) {
+                         cluster_.rescale(rescale, std::move(reply));
+                       }).status());
+  return Json::object();
 }
 
 Reply<pb::SavepointResponse> RestApi::savepoint_reply(const std::string& job_id,

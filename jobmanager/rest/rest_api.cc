@@ -153,6 +153,7 @@ void RestApi::add_job_routes() {
   });
   add_plain("/status", job_status_body);
   add_plain("/plan", job_plan_body);
+  add_plain("/resource-requirements", resource_requirements_body);
   add_plain("/config", job_config_body);
   add_plain("/jobmanager/config", job_configuration_body);
   add_plain("/exceptions", job_exceptions_body);

@@ -39,6 +39,7 @@ class RestApi {
   absl::StatusOr<Json> stop(const Request& request, const Parameters& parameters);
   absl::StatusOr<Json> savepoint(const Request& request, const Parameters& parameters);
   absl::StatusOr<Json> checkpoint(const Request& request, const Parameters& parameters);
+  absl::StatusOr<Json> rescale(const Request& request, const Parameters& parameters);
   // Completes the operation.
   Reply<pb::SavepointResponse> savepoint_reply(const std::string& job_id,
                                                const std::string& trigger_id);

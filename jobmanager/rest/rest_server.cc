@@ -64,6 +64,7 @@ absl::StatusOr<std::unique_ptr<RestServer>> RestServer::start(
   server.Get(".*", answer);
   server.Post(".*", answer);
   server.Patch(".*", answer);
+  server.Put(".*", answer);
   server.set_error_handler([](const httplib::Request& from, httplib::Response& to) {
     if (!to.body.empty()) return;
     to.set_content(

@@ -73,6 +73,17 @@ class FakeCluster final : public ClusterView {
     reply(std::move(response));
   }
 
+  void rescale(const pb::RescaleJobRequest& request, Reply<pb::RescaleJobResponse> reply) override {
+    {
+      MutexLock lock(mutex_);
+      asked_ = "rescale";
+      for (const auto& [vertex, parallelism] : request.vertices()) {
+        absl::StrAppend(&asked_, " ", vertex, "=", parallelism);
+      }
+    }
+    reply(pb::RescaleJobResponse());
+  }
+
   void complete_savepoint(absl::StatusOr<pb::SavepointResponse> answer) {
     MutexLock lock(mutex_);
     savepoint_(std::move(answer));
@@ -139,6 +150,7 @@ TEST_F(RestServerTest, AnswersEveryPathWithAndWithoutTheVersion) {
                                   job_ + "/status",
                                   job_ + "/config",
                                   job_ + "/plan",
+                                  job_ + "/resource-requirements",
                                   job_ + "/exceptions",
                                   job_ + "/checkpoints",
                                   job_ + "/checkpoints/config",
@@ -222,6 +234,23 @@ TEST_F(RestServerTest, TakesACheckpointAsFlinksClientAsks) {
       post(job_ + "/checkpoints", R"({"checkpointType":"CONFIGURED","triggerId":null})", 202);
   EXPECT_EQ(get(absl::StrCat(job_, "/checkpoints/", triggered["request-id"].get<std::string>())),
             golden("checkpoint_polled"));
+}
+
+TEST_F(RestServerTest, ShowsAndTakesResourceRequirementsAsFlinkDoes) {
+  const std::string path = job_ + "/resource-requirements";
+  const Json shown = get(path);
+  EXPECT_EQ(shown[kSampleVertex].dump(), R"({"parallelism":{"lowerBound":1,"upperBound":2}})");
+  const auto put = [&](const Json& vertex, int expected_status) {
+    const Json body = {{kSampleVertex, vertex}};
+    return answer(client().Put("/v1" + path, body.dump(), "application/json"), expected_status);
+  };
+  EXPECT_EQ(put({{"parallelism", {{"lowerBound", 1}, {"upperBound", 4}}}}, 200), Json::object());
+  EXPECT_EQ(cluster_.asked(), absl::StrCat("rescale ", kSampleVertex, "=4"));
+  EXPECT_THAT(put({{"parallelism", {{"upperBound", 0}}}}, 400)["errors"][0].get<std::string>(),
+              HasSubstr(kSampleVertex));
+  put({{"parallelism", {{"lowerBound", 5}, {"upperBound", 4}}}}, 400);
+  put({{"parallelism", {{"lowerBound", "1"}, {"upperBound", 4}}}}, 400);
+  put("4", 400);
 }
 
 TEST_F(RestServerTest, CancelsAJob) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace weir {
@@ -106,6 +107,16 @@ int32_t SlotPool::slots_free() const {
 int32_t SlotPool::slots_free(const std::string& taskmanager) const {
   const auto it = taskmanagers_.find(taskmanager);
   return it == taskmanagers_.end() ? 0 : it->second.free();
+}
+
+int32_t SlotPool::slots_within_reach(const std::string& allocation_prefix) const {
+  int32_t slots = slots_free();
+  for (const auto& [id, taskmanager] : taskmanagers_) {
+    for (const auto& [allocation, count] : taskmanager.used) {
+      if (absl::StartsWith(allocation, allocation_prefix)) slots += count;
+    }
+  }
+  return slots;
 }
 
 std::string SlotPool::shortage(const std::string& allocation) const {

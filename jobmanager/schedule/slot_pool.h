@@ -47,6 +47,8 @@ class SlotPool {
   int32_t slots_total() const;
   int32_t slots_free() const;
   int32_t slots_free(const std::string& taskmanager) const;
+  // Free ones, and those of the allocations whose names begin so.
+  int32_t slots_within_reach(const std::string& allocation_prefix) const;
   // "needs 4 slots, 2 free of 2 on 1 TaskManager"
   std::string shortage(const std::string& allocation) const;
 

@@ -207,6 +207,14 @@ grpc::ServerUnaryReactor* ClientService::TriggerCheckpoint(
   return reactor;
 }
 
+grpc::ServerUnaryReactor* ClientService::RescaleJob(grpc::CallbackServerContext* context,
+                                                    const pb::RescaleJobRequest* request,
+                                                    pb::RescaleJobResponse* response) {
+  auto* reactor = context->DefaultReactor();
+  dispatcher_.rescale(*request, answer(reactor, response));
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* ClientService::ListTransactions(
     grpc::CallbackServerContext* context, const pb::ListTransactionsRequest* request,
     pb::ListTransactionsResponse* response) {

@@ -35,6 +35,9 @@ class ClientService final : public pb::JobManagerService::CallbackService {
   grpc::ServerUnaryReactor* TriggerCheckpoint(grpc::CallbackServerContext* context,
                                               const pb::TriggerCheckpointRequest* request,
                                               pb::TriggerCheckpointResponse* response) override;
+  grpc::ServerUnaryReactor* RescaleJob(grpc::CallbackServerContext* context,
+                                       const pb::RescaleJobRequest* request,
+                                       pb::RescaleJobResponse* response) override;
   grpc::ServerUnaryReactor* ListTransactions(grpc::CallbackServerContext* context,
                                              const pb::ListTransactionsRequest* request,
                                              pb::ListTransactionsResponse* response) override;

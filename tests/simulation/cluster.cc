@@ -1,6 +1,7 @@
 #include "tests/simulation/cluster.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -14,7 +15,7 @@ constexpr uint64_t kStepsMax = 2'000'000;
 
 }  // namespace
 
-Cluster::Cluster(World& world) : world_(world), parallelism_(world.scenario.parallelism) {
+Cluster::Cluster(World& world) : world_(world) {
   for (int i = 0; i < world.scenario.taskmanagers; ++i) start_taskmanager();
   start_jobmanager();
   schedule_faults();
@@ -29,6 +30,15 @@ Cluster::Cluster(World& world) : world_(world), parallelism_(world.scenario.para
       }
     });
   }
+  for (int i = 0; i < world_.scenario.rescales; ++i) {
+    world_.events.at(world_.random.between(0, world_.scenario.input_duration_us),
+                     [this] { rescale(); });
+  }
+}
+
+void Cluster::rescale() {
+  if (!leader_->process().alive() || leader_->process().stopped()) return;
+  leader_->rescale(static_cast<int>(world_.random.between(1, world_.scenario.parallelism_max)));
 }
 
 void Cluster::start_taskmanager() {
@@ -38,7 +48,7 @@ void Cluster::start_taskmanager() {
 
 void Cluster::start_jobmanager() {
   jobmanagers_.push_back(std::make_unique<SimulatedJobManager>(
-      world_, absl::StrCat("jm-", jobmanagers_.size() + 1), parallelism_));
+      world_, absl::StrCat("jm-", jobmanagers_.size() + 1), std::exchange(parallelism_, 0)));
   leader_ = jobmanagers_.back().get();
 }
 

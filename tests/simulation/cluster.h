@@ -29,6 +29,7 @@ class Cluster {
 
  private:
   void lay_to_rest(int64_t ended_us);
+  void rescale();
   void start_taskmanager();
   void start_jobmanager();
   void schedule_faults();
@@ -48,7 +49,7 @@ class Cluster {
   std::vector<std::unique_ptr<SimulatedTaskManager>> taskmanagers_;
   std::vector<std::unique_ptr<SimulatedJobManager>> jobmanagers_;
   SimulatedJobManager* leader_ = nullptr;
-  int parallelism_;
+  int parallelism_ = 0;  // of the next JobManager, however the job was rescaled; 0: as it was
   int faults_ = 0;
   bool calm_ = false;
   std::vector<std::string> left_open_;

@@ -274,8 +274,8 @@ void SimulatedJobManager::run(const StartCoordinatorsDecision&) {
 void SimulatedJobManager::run(const StartCheckpoints&) {
   WEIR_TRACE(world_.events, process_.name(),
              absl::StrCat("attempt ", machine_->attempt().value(), " runs"));
-  apply(checkpoints_->start(machine_->attempt(), plan_.tasks(), {kSourceUid}, restored_ != nullptr,
-                            world_.events.now()));
+  apply(checkpoints_->start(machine_->attempt(), machine_->plan().tasks(), {kSourceUid},
+                            restored_ != nullptr, world_.events.now()));
 }
 
 void SimulatedJobManager::run(const TriggerFinalCheckpoint&) {
@@ -362,8 +362,9 @@ void SimulatedJobManager::run(const PublishDecision& decision) {
       taskmanager.notify_complete(attempt, checkpoint);
     });
   }
+  const bool rescales = decision.kind == CheckpointKind::kRescale;
   publisher_.publish(
-      decision, attempt, *ledger_,
+      decision, attempt, *ledger_, rescales ? &rescale_->graph : nullptr,
       [this, checkpoint = decision.checkpoint](PublicationOutcome outcome) {
         apply(checkpoints_->on_publication(checkpoint, std::move(outcome), world_.events.now()));
       });
@@ -379,6 +380,7 @@ void SimulatedJobManager::run(const NotifyDecision& decision) {
 void SimulatedJobManager::run(const AbortDecision& decision) {
   WEIR_TRACE(world_.events, process_.name(),
              absl::StrCat("gives up ", decision.checkpoint.value(), ": ", decision.cause));
+  if (decision.kind == CheckpointKind::kRescale) rescale_.reset();
   tell_attempt([attempt = machine_->attempt(),
                 checkpoint = decision.checkpoint](SimulatedTaskManager& taskmanager) {
     taskmanager.notify_aborted(attempt, checkpoint);
@@ -405,6 +407,7 @@ void SimulatedJobManager::run(const CompletedDecision& decision) {
     retained.emplace_back(pointer.checkpoint_id());
   }
   ledger_->retain(retained);
+  if (decision.kind == CheckpointKind::kRescale) return rescaled();
   if (!is_last(decision.kind)) return;
   last_checkpoint_ = decision.checkpoint;
   apply(machine_->final_checkpoint_published(attempt));

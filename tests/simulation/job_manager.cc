@@ -14,7 +14,7 @@ constexpr int64_t kHeartbeatUs = 40 * kMillisecond;
 constexpr int64_t kPatienceUs = 200 * kMillisecond;
 constexpr int kLeaseBeats = 10;
 
-JobPlan make_plan(int parallelism) {
+pb::JobGraph make_graph(int parallelism) {
   pb::JobGraph graph;
   graph.set_format_version(1);
   graph.set_name("simulated");
@@ -30,6 +30,10 @@ JobPlan make_plan(int parallelism) {
     node->set_has_committer(kind == pb::JobGraph::SINK);
     if (node->id() > 0) node->add_edges()->set_from(node->id() - 1);
   }
+  return graph;
+}
+
+JobPlan make_plan(const pb::JobGraph& graph) {
   auto plan = JobPlan::make(graph);
   WEIR_CHECK_OK(plan);
   return *std::move(plan);
@@ -81,21 +85,26 @@ void observe_start(Checker& checker, const std::string& state) {
 SimulatedJobManager::SimulatedJobManager(World& world, std::string name, int parallelism)
     : world_(world),
       process_(world.events, std::move(name)),
-      plan_(make_plan(parallelism)),
+      parallelism_wanted_(parallelism),
       publisher_(world, process_, [this] { fenced(); }) {
   FixedDelayOptions restart;
   restart.attempts = 10'000;
   restart.delay = std::chrono::milliseconds(world.random.between(0, 1) * 20);
   strategy_ = make_fixed_delay(restart);
-  WEIR_TRACE(
-      world.events, process_.name(),
-      absl::StrCat("leads with epoch ", publisher_.epoch().value(), ", parallelism ", parallelism));
+  WEIR_TRACE(world.events, process_.name(),
+             absl::StrCat("leads with epoch ", publisher_.epoch().value()));
   publisher_.load([this] { start_job(); });
   process_.after(kHeartbeatUs, [this] { watch_members(); });
 }
 
 void SimulatedJobManager::start_job() {
   const pb::JobRecord& record = publisher_.record();
+  int parallelism = parallelism_wanted_;
+  if (parallelism == 0) {
+    parallelism =
+        record.has_graph() ? record.graph().nodes(0).parallelism() : world_.scenario.parallelism;
+  }
+  WEIR_TRACE(world_.events, process_.name(), absl::StrCat("has parallelism ", parallelism));
   const auto stored = world_.durable.ledger();
   if (stored && !world_.broken(Mutation::kLedgerIgnored)) {
     ledger_ = std::make_unique<TransactionLedger>(*stored);
@@ -124,7 +133,8 @@ void SimulatedJobManager::start_job() {
   history.intent = intent_of(record.intent());
   history.next_attempt = Attempt(record.attempt() + 1);
   history.ever_ran = record.generation() > 0;
-  machine_ = std::make_unique<AttemptMachine>(plan_, history, *strategy_);
+  machine_ =
+      std::make_unique<AttemptMachine>(make_plan(make_graph(parallelism)), history, *strategy_);
   apply(machine_->start());
 }
 
@@ -205,6 +215,23 @@ void SimulatedJobManager::request_savepoint(CheckpointKind kind) {
   if (id.ok()) apply(std::move(decisions));
 }
 
+void SimulatedJobManager::rescale(int parallelism) {
+  if (!running() || rescale_) return;
+  CheckpointDecisions decisions;
+  const auto id =
+      checkpoints_->request(CheckpointKind::kRescale, "", world_.events.now(), decisions);
+  if (!id.ok()) return;
+  rescale_ = {*id, make_graph(parallelism)};
+  apply(std::move(decisions));
+}
+
+void SimulatedJobManager::rescaled() {
+  const pb::JobGraph graph = std::exchange(rescale_, std::nullopt)->graph;
+  WEIR_TRACE(world_.events, process_.name(),
+             absl::StrCat("goes on at parallelism ", graph.nodes(0).parallelism()));
+  apply(machine_->rescaled(make_plan(graph)));
+}
+
 void SimulatedJobManager::validated(Attempt attempt, const std::string& uid, uint64_t generation) {
   apply(machine_->coordinator_validated(attempt, uid, {}, generation));
 }
@@ -253,7 +280,7 @@ void SimulatedJobManager::drained(Attempt attempt, int subtask) {
 }
 
 void SimulatedJobManager::failed(Attempt attempt, int subtask, const std::string& cause) {
-  apply(machine_->failed(attempt, {plan_.task_name({0, subtask}), cause, false},
+  apply(machine_->failed(attempt, {machine_->plan().task_name({0, subtask}), cause, false},
                          world_.events.now()));
 }
 

@@ -29,6 +29,7 @@ void observe_start(Checker& checker, const std::string& state);
 // knows of earlier JobManagers only what they wrote down.
 class SimulatedJobManager {
  public:
+  // `parallelism` 0: what the job was rescaled to at last.
   SimulatedJobManager(World& world, std::string name, int parallelism);
 
   Process& process() { return process_; }
@@ -40,6 +41,7 @@ class SimulatedJobManager {
   // --- from users ---
   void cancel();
   void request_savepoint(CheckpointKind kind);
+  void rescale(int parallelism);
 
   // --- from TaskManagers ---
   void registered(SimulatedTaskManager& taskmanager, Connection& stream);
@@ -67,7 +69,13 @@ class SimulatedJobManager {
     int64_t last_heard_us = 0;
   };
 
+  struct Rescale {
+    CheckpointId checkpoint;
+    pb::JobGraph graph;
+  };
+
   void start_job();
+  void rescaled();
   void watch_members();
   void member_lost(const std::string& name, const std::string& cause);
   void fenced();
@@ -113,7 +121,7 @@ class SimulatedJobManager {
 
   World& world_;
   Process process_;
-  JobPlan plan_;
+  const int parallelism_wanted_;
   Publisher publisher_;
   std::unique_ptr<RestartStrategy> strategy_;
   std::unique_ptr<AttemptMachine> machine_;
@@ -126,6 +134,7 @@ class SimulatedJobManager {
   std::vector<SimulatedTaskManager*> task_hosts_;  // by subtask
   std::vector<SimulatedTaskManager*> participants_;
   const pb::CheckpointManifest* restored_ = nullptr;
+  std::optional<Rescale> rescale_;
   std::optional<CheckpointId> last_checkpoint_;  // the job's last, when it is published
   int64_t wakeup_us_ = -1;
   int beats_without_lease_ = 0;

@@ -97,11 +97,13 @@ pb::CheckpointManifest Publisher::manifest_of(const PublishDecision& decision,
 }
 
 void Publisher::publish(const PublishDecision& decision, Attempt attempt, TransactionLedger& ledger,
+                        const pb::JobGraph* rescaled,
                         std::function<void(PublicationOutcome)> outcome) {
   const auto tell = [this, outcome](PublicationOutcome result) {
     answer([outcome, result] { outcome(result); });
   };
-  enqueue([this, decision, attempt, &ledger, tell] {
+  const pb::JobGraph graph = rescaled == nullptr ? pb::JobGraph() : *rescaled;
+  enqueue([this, decision, attempt, &ledger, tell, graph] {
     const std::string path = absl::StrCat(kJobId, is_savepoint(decision.kind) ? "/sp-" : "/chk-",
                                           decision.checkpoint.value());
     const pb::CheckpointManifest manifest = manifest_of(decision, attempt);
@@ -110,14 +112,14 @@ void Publisher::publish(const PublishDecision& decision, Attempt attempt, Transa
       return next();
     }
     WEIR_TRACE(world_.events, process_.name(), absl::StrCat("wrote ", path));
-    later([this, decision, &ledger, tell, path, manifest] {
+    later([this, decision, &ledger, tell, path, manifest, graph] {
       ledger.add_checkpoint(manifest, world_.events.now_ms());
       if (const auto status = world_.durable.write_ledger(ledger.to_proto(), epoch());
           !status.ok()) {
         tell(PublicationFailed{status.ToString()});
         return next();
       }
-      later([this, decision, tell, path] {
+      later([this, decision, tell, path, graph] {
         pb::JobRecord record = stored_.record;
         const bool recovery_point = is_recovery_point(decision.kind);
         if (recovery_point && record.intent() != pb::JobRecord::RUN) {
@@ -131,6 +133,7 @@ void Publisher::publish(const PublishDecision& decision, Attempt attempt, Transa
         if (record.checkpoints_size() > kCheckpointsRetained) {
           record.mutable_checkpoints()->erase(record.checkpoints().begin());
         }
+        if (graph.nodes_size() > 0) *record.mutable_graph() = graph;
         if (is_last(decision.kind)) record.set_intent(pb::JobRecord::FINISH);
         if (recovery_point) return publish_record(std::move(record), tell);
         write([record](

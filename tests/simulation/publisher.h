@@ -30,8 +30,9 @@ class Publisher {
                              std::function<void()> done) {
     write(std::move(change), std::move(done), false);
   }
+  // `rescaled`: with which graph the job goes on, or nullptr.
   void publish(const PublishDecision& decision, Attempt attempt, TransactionLedger& ledger,
-               std::function<void(PublicationOutcome)> outcome);
+               const pb::JobGraph* rescaled, std::function<void(PublicationOutcome)> outcome);
 
   // What is stored, as far as this JobManager knows.
   const pb::JobRecord& record() const { return stored_.record; }

@@ -47,6 +47,7 @@ Scenario draw_scenario(uint64_t seed) {
   scenario.kafka.leaves_out_markers = random.chance(0.5);
   scenario.kafka.first_epoch = random.chance(0.1) ? 32764 : 0;
   scenario.kafka.transaction_version_2 = random.chance(0.5);
+  if (random.chance(0.4)) scenario.rescales = static_cast<int>(random.between(1, 3));
   return scenario;
 }
 
@@ -70,7 +71,7 @@ std::string describe(const Scenario& scenario) {
       scenario.long_outage ? ", a long outage" : "", ", breaks ", scenario.kafka_breaks,
       ", declines ", scenario.declines, ", slow ", scenario.slow_messages, ", writes fail ",
       scenario.write_fails, ", unknown ", scenario.write_unknown, ", ", scenario.savepoints,
-      " savepoints, ", scenario.kafka.brokers, " brokers");
+      " savepoints, ", scenario.rescales, " rescales, ", scenario.kafka.brokers, " brokers");
 }
 
 SimulationResult run_simulation(uint64_t seed, const Scenario& scenario, Mutations mutations,

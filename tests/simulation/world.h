@@ -48,6 +48,7 @@ struct Scenario {
   double write_unknown = 0;
   int64_t write_step_max_us = 3 * kMillisecond;  // of each step of a publication
   int savepoints = 0;
+  int rescales = 0;
   KafkaModel::Options kafka;
 };
 
