@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "taskmanager/network/take_element.h"
 #include "weir/codec.h"
 #include "weir/error.h"
 
@@ -15,21 +16,6 @@ int count_channels(const std::vector<GateInput::Gate>& gates) {
   int channels = 0;
   for (const GateInput::Gate& gate : gates) channels += gate.gate->channels();
   return channels;
-}
-
-[[noreturn]] void refuse_elements() {
-  throw Error("received bytes that aren't elements: the other TaskManager is of another version");
-}
-
-// Takes the first element off `bytes`.
-std::pair<ElementKind, std::string_view> take_element(std::string_view& bytes) {
-  if (bytes.size() < kElementHeaderBytes) refuse_elements();
-  const ElementHeader header = read_element_header(bytes.data());
-  bytes.remove_prefix(kElementHeaderBytes);
-  if (bytes.size() < header.payload_bytes) refuse_elements();
-  const std::string_view payload = bytes.substr(0, header.payload_bytes);
-  bytes.remove_prefix(header.payload_bytes);
-  return {header.kind, payload};
 }
 
 }  // namespace
@@ -117,7 +103,8 @@ void GateInput::on_buffer(int channel) {
         pass_on(valve_.on_idle(channel, Codec<bool>::decode(payload)));
         break;
       default:
-        refuse_elements();
+        throw Error(
+            "received an element of unknown kind: the other TaskManager is of another version");
     }
   }
   deliver(receiver);
