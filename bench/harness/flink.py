@@ -1,10 +1,12 @@
 """A real Apache Flink of the same machine, from Maven Central, with the same jobs."""
 
+import contextlib
 import glob
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import urllib.error
@@ -15,7 +17,6 @@ from harness.stage import ROOT, wait_for
 SOURCES = os.path.join(ROOT, "bench", "flink")
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "weir",
                      "flink")
-REST_PORT = 18081
 LOG4J = """rootLogger.level = INFO
 rootLogger.appenderRef.file.ref = F
 appender.file.name = F
@@ -49,6 +50,14 @@ def _prepare():
     return job
 
 
+def _free_ports(count):
+    with contextlib.ExitStack() as open_sockets:
+        sockets = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
 class Cluster:
     """A JobManager and TaskManagers of two slots each, with Flink's defaults."""
 
@@ -60,7 +69,16 @@ class Cluster:
 
     def __enter__(self):
         self._job_jar = _prepare()
+        try:
+            self._start_all()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start_all(self):
         self._folder = tempfile.mkdtemp(prefix="flink-", dir=self._stage.folder)
+        self._rest_port, self._rpc_port = _free_ports(2)
         self._write_configuration()
         self._start("jobmanager",
                     "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
@@ -69,7 +87,6 @@ class Cluster:
             self._start(f"taskmanager-{i}", "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
                         "GET_TM_RESOURCE_PARAMS")
         wait_for(self._all_registered, 120, "the registration of Flink's TaskManagers")
-        return self
 
     def __exit__(self, *_):
         for process in self._processes.values():
@@ -87,12 +104,12 @@ class Cluster:
             [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in opens] + \
             ["--add-opens=java.base/sun.nio.ch=ALL-UNNAMED"]
         configuration = {
-            "jobmanager": {"bind-host": "127.0.0.1", "rpc": {"address": "127.0.0.1", "port": 16123},
+            "jobmanager": {"bind-host": "127.0.0.1", "rpc": {"address": "127.0.0.1", "port": self._rpc_port},
                            "memory": {"process": {"size": "1600m"}}},
             "taskmanager": {"bind-host": "127.0.0.1", "host": "127.0.0.1", "numberOfTaskSlots": 2,
                             "memory": {"process": {"size": "3g"}}},
             "parallelism": {"default": 2},
-            "rest": {"address": "127.0.0.1", "bind-address": "127.0.0.1", "port": REST_PORT},
+            "rest": {"address": "127.0.0.1", "bind-address": "127.0.0.1", "port": self._rest_port},
             "web": {"upload": {"dir": f"{self._folder}/upload"}},
             "io": {"tmp": {"dirs": f"{self._folder}/tmp"}},
             "restart-strategy": {"type": "fixed-delay", "fixed-delay": {"attempts": 100, "delay": "0 s"}},
@@ -132,7 +149,7 @@ class Cluster:
 
     def rest(self, path, body=None, method=None):
         request = urllib.request.Request(
-            f"http://127.0.0.1:{REST_PORT}{path}", method=method,
+            f"http://127.0.0.1:{self._rest_port}{path}", method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"})
         try:
@@ -144,7 +161,7 @@ class Cluster:
     def run_job(self, source, target, *arguments, job="Processed"):
         uploaded = subprocess.run(
             ["curl", "-sf", "-X", "POST", "-F", f"jarfile=@{self._job_jar}",
-             f"http://127.0.0.1:{REST_PORT}/jars/upload"], check=True, stdout=subprocess.PIPE)
+             f"http://127.0.0.1:{self._rest_port}/jars/upload"], check=True, stdout=subprocess.PIPE)
         jar = os.path.basename(json.loads(uploaded.stdout)["filename"])
         return self.rest(f"/jars/{jar}/run", {
             "entryClass": f"bench.{job}", "parallelism": 2,
