@@ -1,10 +1,8 @@
 """Records from task to task, by bench-exchange: within a TaskManager, and over TCP beside a plain connection."""
 
-import json
-import subprocess
-
+from harness import micro
 from harness import plot as plotting
-from harness.stage import BIN, median
+from harness.stage import median
 
 NEEDS_SERVERS = False
 BENCHMARKS = {"BM_RecordsWithinATaskManager/8": "100-byte records, codec, hash partitioner, 8 channels in a process",
@@ -21,14 +19,12 @@ def measure(_, args):
     if args.with_flink:
         raise SystemExit("bench/run: exchange has no Flink beside it")
     for round_number in range(args.rounds):
-        answer = subprocess.run([f"{BIN}/bench-exchange", "--benchmark_format=json"], check=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        for run in json.loads(answer.stdout)["benchmarks"]:
-            name = run["name"].split("/real_time")[0].split("/process_time")[0]
+        for name, arguments, result in micro.run("bench-exchange"):
+            name = "/".join([name, *map(str, arguments)])
             if name in BENCHMARKS:
                 yield {"name": name, "round": round_number,
-                       "records_per_second": run.get("items_per_second"),
-                       "bytes_per_second": run["bytes_per_second"]}
+                       "records_per_second": result.get("items_per_second"),
+                       "bytes_per_second": result["bytes_per_second"]}
 
 
 def show(result):
