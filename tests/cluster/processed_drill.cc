@@ -124,8 +124,9 @@ void ProcessedDrill::submit(const std::vector<std::string>& run_flags) {
 }
 
 void ProcessedDrill::rescale(int parallelism) {
-  const std::string path = savepoint("stop");
-  submit({"-s", path, "-p", std::to_string(parallelism)});
+  const CommandResult result =
+      cluster_->weir({"rescale", job_, "-p", std::to_string(parallelism)}, kOutputTimeout);
+  if (result.exit_code != 0) throw std::runtime_error("weir rescale: " + result.errors);
 }
 
 std::string ProcessedDrill::savepoint(const std::string& command) {

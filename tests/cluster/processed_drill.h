@@ -75,7 +75,7 @@ class ProcessedDrill {
   void start_input();
   // Submits it once more with other flags (`-s savepoint`, `-p 3`); the input goes on.
   void submit(const std::vector<std::string>& run_flags);
-  // Stops it with a savepoint and goes on from that with other parallelism, as another job.
+  // The job goes on at another parallelism.
   void rescale(int parallelism);
   // The path that `weir savepoint` (or `stop`) prints.
   std::string savepoint(const std::string& command = "savepoint");
