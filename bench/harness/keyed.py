@@ -161,8 +161,8 @@ def summary(results, targets):
     """targets: (Weir's name, Flink's name, times its rate, times less CPU)."""
     names = list(dict.fromkeys(result["name"] for result in results))
     medians = {name: {key: median([r[key] for r in results if r["name"] == name])
-                      for key in results[-1] if key not in ("name", "round", "curve")
-                      and all(key in r for r in results if r["name"] == name)}
+                      for key in next(r for r in results if r["name"] == name)
+                      if key not in ("name", "round", "curve")}
                for name in names}
     lines = ["", "median of the rounds, all output exact:"]
     lines += ["  " + show({"name": name, **medians[name]}) for name in names]
