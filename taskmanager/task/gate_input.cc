@@ -139,17 +139,9 @@ void GateInput::on_event(int channel, const Event& event) {
 }
 
 void GateInput::on_barrier(int channel, const Event& barrier) {
-  const Clock& clock = SystemClock::instance();
-  const int64_t delay_ms = to_unix_ms(clock.wall_now()) - barrier.trigger_time_ms;
-  alignments_.try_emplace(barrier.checkpoint,
-                          Alignment{{.checkpoint = barrier.checkpoint,
-                                     .stop_sources = barrier.stop_sources,
-                                     .trigger_time_ms = barrier.trigger_time_ms,
-                                     .savepoint = barrier.savepoint,
-                                     .folder = barrier.folder,
-                                     .shared_folder = barrier.shared_folder},
-                                    clock.now(),
-                                    std::chrono::milliseconds(std::max<int64_t>(0, delay_ms))});
+  const CheckpointTrigger trigger = trigger_of(barrier);
+  alignments_.try_emplace(barrier.checkpoint, Alignment{trigger, SystemClock::instance().now(),
+                                                        start_delay_of(trigger)});
   const BarrierAligner::Decision decision = aligner_.on_barrier(channel, barrier.checkpoint);
   if (aligner_.blocked(channel)) {
     channels_[channel].gate->gate->block(channels_[channel].index);

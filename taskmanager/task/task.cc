@@ -28,6 +28,9 @@ constexpr std::chrono::nanoseconds kShortestWait = 1ms;
 MonotonicTime now() {
   return SystemClock::instance().now();
 }
+Timestamp wall_now_ms() {
+  return to_unix_ms(SystemClock::instance().wall_now());
+}
 
 void throw_fault(const absl::Status& status) {
   if (!status.ok()) throw Error(std::string(status.message()));
@@ -272,11 +275,10 @@ std::chrono::nanoseconds Task::time_to_wait(std::chrono::nanoseconds most) const
   if (const MonotonicTime flush = outputs_->flush_deadline(); flush != MonotonicTime::max()) {
     wait = std::min(wait, flush - now());
   }
-  if (!opened_) return std::max(wait, std::min(most, kShortestWait));
   for (const auto& op : operators_) {
-    const Timestamp timer = op->next_processing_timer();
+    const Timestamp timer = opened_ ? op->next_processing_timer() : kMaxWatermark;
     if (timer == kMaxWatermark) continue;
-    const int64_t wall_now = to_unix_ms(SystemClock::instance().wall_now());
+    const Timestamp wall_now = wall_now_ms();
     const std::chrono::milliseconds until(std::max(timer, wall_now) - wall_now);
     wait = std::min<std::chrono::nanoseconds>(wait, std::min(until, kPollWait));
   }
@@ -284,7 +286,7 @@ std::chrono::nanoseconds Task::time_to_wait(std::chrono::nanoseconds most) const
 }
 
 void Task::advance_processing_time() {
-  const Timestamp wall_now = to_unix_ms(SystemClock::instance().wall_now());
+  const Timestamp wall_now = wall_now_ms();
   for (auto& op : operators_) op->advance_processing_time(wall_now);
 }
 
@@ -294,9 +296,7 @@ void Task::on_trigger(const CheckpointTrigger& trigger) {
     return;
   }
   if (last_checkpoint_ && trigger.checkpoint <= *last_checkpoint_) return;
-  const int64_t delay_ms = to_unix_ms(SystemClock::instance().wall_now()) - trigger.trigger_time_ms;
-  take_checkpoint(trigger,
-                  {.start_delay = std::chrono::milliseconds(std::max<int64_t>(0, delay_ms))});
+  take_checkpoint(trigger, {.start_delay = start_delay_of(trigger)});
 }
 
 void Task::take_checkpoint(const CheckpointTrigger& trigger, const AlignmentTimes& times) {
@@ -321,13 +321,7 @@ void Task::snapshot_and_acknowledge(const CheckpointTrigger& trigger, const Alig
   }
   for (auto& sink : sinks_) sink->snapshot(trigger.checkpoint, *acknowledge.add_operators());
   if (trigger.stop_sources) stopped_ = true;
-  outputs_->broadcast({.kind = Event::Kind::kBarrier,
-                       .checkpoint = trigger.checkpoint,
-                       .savepoint = trigger.savepoint,
-                       .stop_sources = trigger.stop_sources,
-                       .trigger_time_ms = trigger.trigger_time_ms,
-                       .folder = trigger.folder,
-                       .shared_folder = trigger.shared_folder});
+  outputs_->broadcast(barrier_of(trigger));
   acknowledge.set_sync_duration_us(
       std::chrono::duration_cast<std::chrono::microseconds>(now() - begin).count());
   acknowledge.set_start_delay_us(times.start_delay.count());
