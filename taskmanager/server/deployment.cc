@@ -40,13 +40,11 @@ GateSpec gate_spec_of(const pb::InputGate& gate, const pb::TaskId& task) {
                .to = gate.node(),
                .partitioning = from_proto(gate.partitioning())};
   for (const pb::InputGate::Channel& channel : gate.channels()) {
-    spec.channels.push_back({.partition = {.job = JobId::parse(task.job_id()).value_or(JobId()),
-                                           .attempt = Attempt(task.attempt()),
-                                           .vertex = gate.producer_vertex(),
-                                           .edge = gate.edge(),
-                                           .subtask = channel.producer_subtask()},
-                             .channel = channel.partition_channel(),
-                             .address = channel.address()});
+    spec.channels.push_back(
+        {.partition = partition_id_of(task.job_id(), task.attempt(), gate.producer_vertex(),
+                                      gate.edge(), channel.producer_subtask()),
+         .channel = channel.partition_channel(),
+         .address = channel.address()});
   }
   return spec;
 }

@@ -8,29 +8,20 @@
 #include "weir/error.h"
 
 namespace weir {
-namespace {
-
-PartitionId partition_id_of(const TaskSpec& spec, int edge) {
-  return {.job = JobId::parse(spec.attempt.job_id).value_or(JobId()),
-          .attempt = Attempt(spec.attempt.attempt),
-          .vertex = spec.vertex,
-          .edge = edge,
-          .subtask = spec.subtask};
-}
-
-}  // namespace
 
 TaskOutputs::TaskOutputs(const TaskSpec& spec, NetworkEnvironment* network,
                          const std::function<void()>& on_available,
                          const std::function<void(const absl::Status&)>& on_failure) {
   WEIR_CHECK(spec.outputs.empty() || network != nullptr);
   for (const PartitionSpec& output : spec.outputs) {
-    auto partition = network->create_partition({.id = partition_id_of(spec, output.edge.edge),
-                                                .name = spec.name,
-                                                .channels = output.channels,
-                                                .buffer_timeout = spec.buffer_timeout,
-                                                .on_available = on_available,
-                                                .on_failure = on_failure});
+    auto partition = network->create_partition(
+        {.id = partition_id_of(spec.attempt.job_id, spec.attempt.attempt, spec.vertex,
+                               output.edge.edge, spec.subtask),
+         .name = spec.name,
+         .channels = output.channels,
+         .buffer_timeout = spec.buffer_timeout,
+         .on_available = on_available,
+         .on_failure = on_failure});
     if (!partition.ok()) throw Error(std::string(partition.status().message()));
     partitions_.push_back(*std::move(partition));
   }

@@ -29,6 +29,16 @@ struct CutEdge {
   Partitioning partitioning = Partitioning::kForward;
 };
 
+// Of what subtask `subtask` of `vertex` sends on the edge.
+inline PartitionId partition_id_of(const std::string& job_id, int attempt, int vertex, int edge,
+                                   int subtask) {
+  return {.job = JobId::parse(job_id).value_or(JobId()),
+          .attempt = Attempt(attempt),
+          .vertex = vertex,
+          .edge = edge,
+          .subtask = subtask};
+}
+
 struct GateSpec {
   CutEdge edge;
   std::vector<InputChannel> channels;

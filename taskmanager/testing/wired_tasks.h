@@ -122,11 +122,7 @@ class WiredTasks {
     const int producer = vertex_of(edge.from);
     for (int from = 0; from < options_.vertices[producer].parallelism; ++from) {
       if (forward && from != subtask) continue;
-      channels.push_back({.partition = {.job = *JobId::parse(kJob),
-                                        .attempt = Attempt(3),
-                                        .vertex = producer,
-                                        .edge = edge.edge,
-                                        .subtask = from},
+      channels.push_back({.partition = partition_id_of(kJob, 3, producer, edge.edge, from),
                           .channel = forward ? 0 : subtask,
                           .address = network_->address()});
     }
