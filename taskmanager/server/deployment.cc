@@ -58,13 +58,11 @@ PartitionSpec partition_spec_of(const pb::OutputEdge& output) {
           .channels = output.channels()};
 }
 
-}  // namespace
-
-AttemptInfo attempt_info_of(const std::string& job_id, int attempt, const pb::JobGraph& graph) {
-  const Config config = config_of(graph);
+AttemptInfo attempt_info_of(const std::string& job_id, int attempt, const std::string& job_name,
+                            const Config& config) {
   AttemptInfo info;
   info.job_id = job_id;
-  info.job_name = graph.name();
+  info.job_name = job_name;
   info.attempt = attempt;
   info.checkpoint_settings.interval = config.get(options::kCheckpointInterval);
   info.checkpoint_settings.timeout = config.get(options::kCheckpointTimeout);
@@ -74,11 +72,17 @@ AttemptInfo attempt_info_of(const std::string& job_id, int attempt, const pb::Jo
   return info;
 }
 
+}  // namespace
+
+AttemptInfo attempt_info_of(const std::string& job_id, int attempt, const pb::JobGraph& graph) {
+  return attempt_info_of(job_id, attempt, graph.name(), config_of(graph));
+}
+
 TaskSpec task_spec_of(const pb::DeployTask& request) {
   const Config config = config_of(request.graph());
   TaskSpec spec;
-  spec.attempt =
-      attempt_info_of(request.task().job_id(), request.task().attempt(), request.graph());
+  spec.attempt = attempt_info_of(request.task().job_id(), request.task().attempt(),
+                                 request.graph().name(), config);
   spec.vertex = request.task().vertex();
   spec.subtask = request.task().subtask();
   spec.parallelism = request.parallelism();
