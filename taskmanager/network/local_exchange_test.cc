@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <variant>
@@ -13,6 +12,7 @@
 #include "taskmanager/network/input_gate.h"
 #include "taskmanager/network/network_environment.h"
 #include "taskmanager/network/result_partition.h"
+#include "taskmanager/network/testing/blocking_gate.h"
 #include "weir/error.h"
 
 namespace weir {
@@ -69,18 +69,10 @@ class LocalExchangeTest : public testing::Test {
     gate_->start();
   }
 
-  // "channel: text" of a buffer, or of an event; empty if there is nothing.
+  // Empty if there is nothing.
   std::string poll() {
-    auto item = gate_->poll();
-    if (!item) return "";
-    std::ostringstream text;
-    text << item->channel << ": ";
-    if (const Event* event = std::get_if<Event>(&item->content)) {
-      text << *event;
-    } else {
-      text << std::get<Buffer>(item->content).bytes();
-    }
-    return text.str();
+    const auto item = gate_->poll();
+    return item ? to_text(*item) : "";
   }
 
   WatchedClock clock_;

@@ -16,6 +16,18 @@
 
 namespace weir {
 
+// For tests: "channel: text" of a buffer, or of an event.
+inline std::string to_text(const InputGate::Item& item) {
+  std::ostringstream text;
+  text << item.channel << ": ";
+  if (const Event* event = std::get_if<Event>(&item.content)) {
+    text << *event;
+  } else {
+    text << std::get<Buffer>(item.content).bytes();
+  }
+  return text.str();
+}
+
 // For tests: a gate, and a wait for what comes by it.
 //
 // next() and gate() are confined to one thread, the rest is thread-safe.
@@ -47,18 +59,10 @@ class BlockingGate {
     }
   }
 
-  // "channel: text" of the next buffer, or of an event.
+  // Of the next item, or why the gate failed.
   std::string next_text() {
     const std::optional<InputGate::Item> item = next();
-    if (!item) return failure().ToString();
-    std::ostringstream text;
-    text << item->channel << ": ";
-    if (const Event* event = std::get_if<Event>(&item->content)) {
-      text << *event;
-    } else {
-      text << std::get<Buffer>(item->content).bytes();
-    }
-    return text.str();
+    return item ? to_text(*item) : failure().ToString();
   }
 
   absl::Status wait_for_failure() {
