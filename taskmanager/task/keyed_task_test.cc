@@ -194,10 +194,9 @@ TEST_F(KeyedTaskTest, AStateThatCannotBeStoredDeclinesTheCheckpointAndTheTaskGoe
   run(1);
   count({"a"});
   trigger(1);
-  const auto declined = sender_.wait_for(
-      [](const pb::FromTaskManager& sent) { return sent.has_decline_checkpoint(); });
+  const auto declined = sender_.declined();
   ASSERT_TRUE(declined);
-  EXPECT_THAT(declined->decline_checkpoint().cause(), HasSubstr("/job"));
+  EXPECT_THAT(declined->cause(), HasSubstr("/job"));
   std::filesystem::remove(folder_ + "/job");
   count({"a"});
   take_checkpoint(2, 1);

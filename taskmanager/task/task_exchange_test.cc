@@ -79,12 +79,6 @@ class TaskExchangeTest : public testing::Test {
     if (!message) return std::nullopt;
     return message->acknowledge_checkpoint();
   }
-  std::optional<pb::DeclineCheckpoint> declined() {
-    auto message = sender_.wait_for(
-        [](const pb::FromTaskManager& sent) { return sent.has_decline_checkpoint(); });
-    if (!message) return std::nullopt;
-    return message->decline_checkpoint();
-  }
   // Records in the sink's transaction of this checkpoint.
   uint64_t prepared(int64_t checkpoint) {
     const auto acknowledge = acknowledged(checkpoint, kSink);
@@ -244,7 +238,7 @@ TEST_F(TaskExchangeTest, ABarrierThatANewerOneOvertakesIsDeclined) {
   run_two_sources();
   trigger(kA, 1);
   trigger(kB, 2);
-  const auto decline = declined();
+  const auto decline = sender_.declined();
   ASSERT_TRUE(decline);
   EXPECT_EQ(decline->checkpoint_id(), 1);
   EXPECT_EQ(decline->task().vertex(), kSink);

@@ -88,13 +88,6 @@ class TaskTest : public testing::Test {
     return message->commit_reported();
   }
 
-  std::optional<pb::DeclineCheckpoint> declined() {
-    auto message = sender_.wait_for(
-        [](const pb::FromTaskManager& sent) { return sent.has_decline_checkpoint(); });
-    if (!message) return std::nullopt;
-    return message->decline_checkpoint();
-  }
-
   void feed(std::vector<std::string> batch) {
     job_->with([&](MemoryJob& job) { job.batches.push_back(std::move(batch)); });
   }
@@ -286,7 +279,7 @@ TEST_F(TaskTest, AFailedPrepareDeclinesTheCheckpointAndFailsTheTask) {
   job_->with(
       [](MemoryJob& job) { job.on_prepare = [] { throw Error("a record wasn't delivered"); }; });
   task_->trigger_checkpoint({CheckpointId(1)});
-  const auto decline = declined();
+  const auto decline = sender_.declined();
   ASSERT_TRUE(decline);
   EXPECT_EQ(decline->cause(), "a record wasn't delivered");
   const auto failed = reaches(State::FAILED);
@@ -298,7 +291,7 @@ TEST_F(TaskTest, ABarrierBeforeTheStartIsDeclined) {
   deploy();
   ASSERT_TRUE(reaches(State::DEPLOYED));
   task_->trigger_checkpoint({CheckpointId(1)});
-  const auto decline = declined();
+  const auto decline = sender_.declined();
   ASSERT_TRUE(decline);
   EXPECT_THAT(decline->cause(), HasSubstr("DEPLOYED"));
 }

@@ -38,6 +38,13 @@ class RecordingSender final : public ControlSender {
     return std::nullopt;
   }
 
+  std::optional<pb::DeclineCheckpoint> declined() {
+    auto message =
+        wait_for([](const pb::FromTaskManager& sent) { return sent.has_decline_checkpoint(); });
+    if (!message) return std::nullopt;
+    return message->decline_checkpoint();
+  }
+
   // Of those not taken.
   int count(const Predicate& predicate) {
     MutexLock lock(mutex_);
