@@ -1,7 +1,7 @@
 // Fills a topic, round robin over its partitions.
 //
 //   fill --brokers B --topic T --records N [--kind lines] [--bytes 100] [--keys K] [--rate R/s]
-//        [--first I] [--jitter-ms J]
+//        [--first I] [--jitter-ms J] [--duplicates no|yes]
 //
 // kind    a record
 // lines   its creation time ("%013lld,", wall clock ms), its number ("%010lld,") and padding
@@ -11,7 +11,8 @@
 //
 // With a rate the records are spread evenly over each second, in ticks of a millisecond. With
 // jitter event times are up to J ms less than they would be. SIGTERM ends the records where they
-// are.
+// are. When a broker dies a record may be written twice if duplicates are allowed; if not, the end
+// may be an error: librdkafka 2.0 loses count of an idempotent producer's records.
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -108,10 +109,12 @@ int run(const CommandLine& args) {
   const std::int64_t records = std::stoll(args.get("records"));
   const std::int64_t first = args.get_int("first", 0);
   const std::int64_t rate = args.get_int("rate", 0);
+  const bool duplicates = args.get("duplicates", "no") == "yes";
   RecordMaker maker(args);
   rd_kafka_t* producer = create_handle(RD_KAFKA_PRODUCER,
                                        {{"bootstrap.servers", args.get("brokers")},
-                                        {"enable.idempotence", "true"},
+                                        {"enable.idempotence", duplicates ? "false" : "true"},
+                                        {"max.in.flight", duplicates ? "1" : "5"},
                                         {"linger.ms", rate > 0 ? "1" : "20"},
                                         {"batch.size", "1000000"},
                                         {"queue.buffering.max.messages", "1000000"}},

@@ -88,7 +88,9 @@ void ProcessedDrill::start_input() {
                                       "--records",
                                       std::to_string(options_.records),
                                       "--rate",
-                                      std::to_string(options_.records_per_second)};
+                                      std::to_string(options_.records_per_second),
+                                      "--duplicates",
+                                      "yes"};
   command.insert(command.end(), options_.input_arguments.begin(), options_.input_arguments.end());
   fill_ = std::make_unique<Process>(command, Environment{}, cluster_->folder() + "/log/fill.log");
 }
