@@ -137,6 +137,9 @@ TEST_F(TaskExchangeTest, RecordsOfAllProducersArrive) {
   feed(*a_, {"a1", "a2"});
   feed(*b_, {"b1"});
   EXPECT_TRUE(written("a1") && written("a2") && written("b1"));
+  trigger(kA, 1);
+  trigger(kB, 1);
+  ASSERT_TRUE(acknowledged(1, kSink));  // the batches are finished
   EXPECT_EQ(tasks_->task(kA).metrics().records_out(), 2u);
   EXPECT_EQ(tasks_->task(kSink).metrics().records_in(), 3u);
 }
