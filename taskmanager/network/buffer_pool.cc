@@ -42,6 +42,11 @@ class Buffer::Core : public std::enable_shared_from_this<Core> {
   Core(std::shared_ptr<BufferPool::Account> account, int size)
       : account_(std::move(account)), size_(size) {}
 
+  void allow_overdraft(int buffers) {
+    MutexLock lock(mutex_);
+    overdraft_ = buffers;
+  }
+
   int size() const { return size_; }
   int in_use() const {
     MutexLock lock(mutex_);
@@ -55,12 +60,12 @@ class Buffer::Core : public std::enable_shared_from_this<Core> {
 
   Segment* try_take(int tag) {
     MutexLock lock(mutex_);
-    return closed_ || in_use_ == size_ ? nullptr : take_locked(tag);
+    return closed_ || in_use_ >= size_ ? nullptr : take_locked(tag);
   }
 
   Segment* take() {
     MutexLock lock(mutex_);
-    while (!closed_ && in_use_ == size_) recycled_.wait(mutex_);
+    while (!closed_ && in_use_ >= size_ && !overdraw_locked()) recycled_.wait(mutex_);
     return closed_ ? nullptr : take_locked(0);
   }
 
@@ -71,9 +76,10 @@ class Buffer::Core : public std::enable_shared_from_this<Core> {
     {
       MutexLock lock(mutex_);
       --in_use_;
-      if (released_) {
+      if (released_ || in_use_ >= size_) {
         dropped.reset(segment);
         account_->deposit(1);
+        recycled_.notify_one();
       } else {
         free_.emplace_back(segment);
         listener = listener_.lock();
@@ -95,10 +101,13 @@ class Buffer::Core : public std::enable_shared_from_this<Core> {
     released_ = true;
     recycled_.notify_all();
     free_.clear();
-    account_->deposit(size_ - in_use_);
+    account_->deposit(std::max(0, size_ - in_use_));
   }
 
  private:
+  bool overdraw_locked() WEIR_REQUIRES(mutex_) {
+    return in_use_ < size_ + overdraft_ && account_->withdraw(1, 1) == 1;
+  }
   Segment* take_locked(int tag) WEIR_REQUIRES(mutex_) {
     ++in_use_;
     if (free_.empty()) free_.push_back(std::make_unique<Segment>());
@@ -118,6 +127,7 @@ class Buffer::Core : public std::enable_shared_from_this<Core> {
   CondVar recycled_;
   std::vector<std::unique_ptr<Segment>> free_ WEIR_GUARDED_BY(mutex_);
   int in_use_ WEIR_GUARDED_BY(mutex_) = 0;
+  int overdraft_ WEIR_GUARDED_BY(mutex_) = 0;
   bool closed_ WEIR_GUARDED_BY(mutex_) = false;
   bool released_ WEIR_GUARDED_BY(mutex_) = false;
   std::weak_ptr<BufferQuota::Listener> listener_ WEIR_GUARDED_BY(mutex_);
@@ -163,6 +173,10 @@ BufferQuota::~BufferQuota() {
 
 void BufferQuota::set_listener(std::weak_ptr<Listener> listener) {
   core_->set_listener(std::move(listener));
+}
+
+void BufferQuota::allow_overdraft(int buffers) {
+  core_->allow_overdraft(buffers);
 }
 
 int BufferQuota::size() const {

@@ -118,11 +118,15 @@ class BufferQuota {
 
   void set_listener(std::weak_ptr<Listener> listener);
 
+  // From here on take() may use up to this many more of the pool, as long as nobody has set them
+  // aside.
+  void allow_overdraft(int buffers);
+
   int size() const;
-  int in_use() const;
+  int in_use() const;  // more than size() when overdrawn
   // Empty if all are in use.
   Buffer try_take(int tag = 0);
-  // Waits for one; empty once cancelled.
+  // Waits for one, if it can't overdraw; empty once cancelled.
   Buffer take();
   // Nothing is given out any more.
   void cancel();

@@ -55,6 +55,28 @@ TEST(BufferPoolTest, AQuotaGivesOutNoMoreThanItsSize) {
   EXPECT_TRUE(quota->try_take());
 }
 
+TEST(BufferPoolTest, AnOverdraftTakesWhatNobodyHasSetAsideAndGivesItBack) {
+  BufferPool pool(kTenBuffers);
+  auto quota = *pool.reserve("task", 1, 7);
+  quota->allow_overdraft(2);
+  std::vector<Buffer> taken;
+  while (taken.size() < 9) taken.push_back(quota->take());
+  EXPECT_EQ(pool.available(), 1);
+  EXPECT_FALSE(quota->try_take());
+  taken.pop_back();
+  EXPECT_EQ(pool.available(), 2);
+  EXPECT_FALSE(quota->try_take());
+  auto other = *pool.reserve("other", 1, 2);
+  std::thread releasing([&] { taken.resize(6); });
+  const Buffer waited = quota->take();  // nothing is left to overdraw
+  releasing.join();
+  EXPECT_TRUE(waited);
+  taken.clear();
+  other.reset();
+  quota.reset();
+  EXPECT_EQ(pool.available(), 9);
+}
+
 TEST(BufferPoolTest, ABufferComesBackWhenItsLastCopyGoes) {
   BufferPool pool(kTenBuffers);
   auto quota = *pool.reserve("task", 1, 1);

@@ -1,5 +1,6 @@
 #include "taskmanager/network/channel_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir {
@@ -76,7 +77,36 @@ void ChannelQueue::push_priority_with_overtaken(Event event) {
     MutexLock lock(mutex_);
     if (!failure_.ok()) return;
     attached = attached_locked();
-    priority_.push_back(Item{event, true, buffers_locked()});
+    std::optional<Item> waiting = extract_barrier_locked(event.checkpoint);
+    priority_.push_back(
+        Item{event, true, waiting ? std::move(waiting->overtaken) : buffers_locked()});
+  }
+  if (attached.listener) attached.listener->on_waiting(attached.channel, true);
+}
+
+std::vector<Buffer> ChannelQueue::push_ahead(Event barrier) {
+  Attached attached;
+  std::optional<Item> waiting;  // goes after the lock, with its departure
+  {
+    MutexLock lock(mutex_);
+    if (!failure_.ok() || ended_) return {};
+    attached = attached_locked();
+    waiting = extract_barrier_locked(barrier.checkpoint);
+    priority_.push_back(Item{barrier, true});
+  }
+  if (attached.listener) attached.listener->on_waiting(attached.channel, true);
+  return waiting ? std::move(waiting->overtaken) : std::vector<Buffer>();
+}
+
+void ChannelQueue::pull_ahead(CheckpointId checkpoint) {
+  Attached attached;
+  {
+    MutexLock lock(mutex_);
+    std::optional<Item> waiting = extract_barrier_locked(checkpoint);
+    if (!waiting) return;
+    attached = attached_locked();
+    waiting->priority = true;
+    priority_.push_back(*std::move(waiting));
   }
   if (attached.listener) attached.listener->on_waiting(attached.channel, true);
 }
@@ -129,6 +159,20 @@ bool ChannelQueue::empty() const {
 bool ChannelQueue::ended() const {
   MutexLock lock(mutex_);
   return ended_;
+}
+
+std::optional<ChannelQueue::Item> ChannelQueue::extract_barrier_locked(CheckpointId checkpoint) {
+  const auto barrier = std::find_if(items_.begin(), items_.end(), [&](const Item& item) {
+    const Event* event = std::get_if<Event>(&item.content);
+    return event && event->kind == Event::Kind::kBarrier && event->checkpoint == checkpoint;
+  });
+  if (barrier == items_.end()) return std::nullopt;
+  std::optional<Item> extracted = std::move(*barrier);
+  for (auto item = items_.begin(); item != barrier; ++item) {
+    if (is_buffer(*item)) extracted->overtaken.push_back(std::get<Buffer>(item->content));
+  }
+  items_.erase(barrier);
+  return extracted;
 }
 
 std::vector<Buffer> ChannelQueue::buffers_locked() const {

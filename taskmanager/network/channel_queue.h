@@ -34,8 +34,9 @@ class ChannelQueue {
 
   struct Item {
     std::variant<Buffer, Event> content;
-    bool priority = false;               // it was pushed as a priority event
-    std::vector<Buffer> overtaken = {};  // that it took with it
+    bool priority = false;                 // it was pushed as a priority event
+    std::vector<Buffer> overtaken = {};    // that it took with it
+    std::shared_ptr<void> departure = {};  // let go once it is popped, or dropped
   };
   enum class Take { kAnything, kEvents, kPriorityEvents };
   struct Popped {
@@ -52,11 +53,19 @@ class ChannelQueue {
   void detach();
 
   void push(Buffer buffer) { push(Item{std::move(buffer)}); }
-  void push(Event event) { push(Item{event}); }
+  void push(Event event, std::shared_ptr<void> departure = nullptr) {
+    push(Item{.content = event, .departure = std::move(departure)});
+  }
   // Ahead of everything but earlier priority events. Returns the buffers that it overtakes.
   std::vector<Buffer> push_priority(Event event);
-  // The same, where the buffers that it overtakes are given to who pops it.
+  // The same, where the buffers that it overtakes are given to who pops it. If the same barrier
+  // waits in its order already, those before it.
   void push_priority_with_overtaken(Event event);
+  // The barrier, pushed in its order before, goes ahead of what still waits before it, which is
+  // returned. One that was popped already is pushed once more, to be known at the other end.
+  std::vector<Buffer> push_ahead(Event barrier);
+  // The same for who pops, and gets what it overtakes. Nothing happens if it doesn't wait.
+  void pull_ahead(CheckpointId checkpoint);
 
   // kEvents takes the next item only if it's an event, kPriorityEvents if it's a priority one.
   Popped pop(Take take);
@@ -77,6 +86,8 @@ class ChannelQueue {
   void push(Item item);
   Attached attached_locked() const WEIR_REQUIRES(mutex_) { return {listener_.lock(), channel_}; }
   std::vector<Buffer> buffers_locked() const WEIR_REQUIRES(mutex_);
+  // Takes the barrier, which waits in its order, out; its `overtaken` are the buffers before it.
+  std::optional<Item> extract_barrier_locked(CheckpointId checkpoint) WEIR_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
   std::deque<Item> priority_ WEIR_GUARDED_BY(mutex_);

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <ostream>
 #include <string>
 
 #include "common/ids.h"
 
 namespace weir {
+
+inline constexpr int64_t kAlwaysAligned = std::numeric_limits<int64_t>::max();
 
 // What travels between tasks among the buffers of records, at its place in their order.
 struct Event {
@@ -22,6 +25,8 @@ struct Event {
   bool savepoint = false;
   bool stop_sources = false;  // nothing is read after this barrier
   int64_t trigger_time_ms = 0;
+  // Unix time from which on it goes ahead of records that wait; 0: at once.
+  int64_t aligned_until_ms = kAlwaysAligned;
   std::string folder = {};         // address for a task's own files of the checkpoint
   std::string shared_folder = {};  // address for files that later checkpoints may refer to
 

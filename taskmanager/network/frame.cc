@@ -191,6 +191,7 @@ std::string encode_event(const Event& event) {
   append(body, static_cast<uint8_t>(event.savepoint));
   append(body, static_cast<uint8_t>(event.stop_sources));
   append(body, event.trigger_time_ms);
+  append(body, event.aligned_until_ms);
   append_text(body, event.folder);
   append_text(body, event.shared_folder);
   return body;
@@ -204,6 +205,7 @@ absl::StatusOr<Event> decode_event(std::string_view body) {
   event.savepoint = reader.read<uint8_t>() != 0;
   event.stop_sources = reader.read<uint8_t>() != 0;
   event.trigger_time_ms = reader.read<int64_t>();
+  event.aligned_until_ms = reader.read<int64_t>();
   event.folder = reader.read_text();
   event.shared_folder = reader.read_text();
   if (!reader.complete() || event.kind < Event::Kind::kBarrier ||

@@ -30,7 +30,7 @@
 
 namespace weir {
 
-inline constexpr uint16_t kFrameVersion = 1;
+inline constexpr uint16_t kFrameVersion = 2;
 inline constexpr size_t kFrameHeaderBytes = 20;
 inline constexpr uint32_t kNoChannel = 0;
 

@@ -43,7 +43,7 @@ TEST(FrameTest, TheHeadersBytesStay) {
 TEST(FrameTest, TheBodiesBytesStay) {
   EXPECT_EQ(hex(encode_hello({.address = "a:1"})),
             "57454952"
-            "0100"
+            "0200"
             "613a31");
   EXPECT_EQ(
       hex(encode_open(
@@ -62,6 +62,7 @@ TEST(FrameTest, TheBodiesBytesStay) {
                               .savepoint = true,
                               .stop_sources = false,
                               .trigger_time_ms = 3,
+                              .aligned_until_ms = 0x0405,
                               .folder = "f",
                               .shared_folder = "sh"})),
             "01"
@@ -69,6 +70,7 @@ TEST(FrameTest, TheBodiesBytesStay) {
             "01"
             "00"
             "0300000000000000"
+            "0504000000000000"
             "010066"
             "02007368");
 }
@@ -79,9 +81,10 @@ TEST(FrameTest, WhatIsEncodedIsDecoded) {
   EXPECT_EQ(*decode_hello(encode_hello(hello)), hello);
   const OpenFrame open{{JobId(9, 8), Attempt(7), 6, 5, 4}, 3};
   EXPECT_EQ(*decode_open(encode_open(open)), open);
-  for (const Event& event : {Event::end_of_partition(), Event::abort_checkpoint(CheckpointId(4)),
-                             Event{Event::Kind::kBarrier, CheckpointId(5), true, true,
-                                   1700000000000, "/dir/job/chk-5", "/dir/job/shared"}}) {
+  for (const Event& event :
+       {Event::end_of_partition(), Event::abort_checkpoint(CheckpointId(4)),
+        Event{Event::Kind::kBarrier, CheckpointId(5), true, true, 1700000000000, 1700000000500,
+              "/dir/job/chk-5", "/dir/job/shared"}}) {
     EXPECT_EQ(*decode_event(encode_event(event)), event);
   }
   const std::string error = encode_error_frame(5, absl::NotFoundError("no such partition"));
@@ -127,7 +130,7 @@ TEST(FrameTest, AnotherVersionIsRefusedNamingBoth) {
   EXPECT_THAT(decode_hello(encode_hello({.version = 7, .address = "host:1"})),
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        HasSubstr("TaskManager at host:1 speaks version 7 of the data protocol, "
-                                 "this one 1")));
+                                 "this one 2")));
 }
 
 TEST(FrameTest, BodiesOfAnotherSizeAreRefused) {

@@ -13,7 +13,7 @@ GateChannels::GateChannels(const InputGate::Options& options)
     : name_(options.name),
       channels_(options.channels),
       queues_(options.channels.size()),
-      notifier_(options.on_available, options.on_failure),
+      notifier_(options.on_available, options.on_failure, options.on_priority_event),
       states_(options.channels.size()) {}
 
 void GateChannels::set_queue(int channel, std::shared_ptr<ChannelQueue> queue) {
@@ -23,25 +23,32 @@ void GateChannels::set_queue(int channel, std::shared_ptr<ChannelQueue> queue) {
 
 std::optional<GateChannels::Polled> GateChannels::poll() {
   while (const std::optional<Next> next = take_next()) {
-    ChannelQueue::Popped popped = queues_[next->channel]->pop(next->take);
-    if (popped.more) {
-      MutexLock lock(mutex_);
-      mark_locked(next->channel, popped.more_priority);
-    }
-    if (popped.item) return Polled{next->channel, *std::move(popped.item)};
+    if (auto polled = pop(*next)) return polled;
   }
   return std::nullopt;
 }
 
+std::optional<GateChannels::Polled> GateChannels::poll_priority() {
+  while (const std::optional<Next> next = take_next_priority()) {
+    if (auto polled = pop(*next)) return polled;
+  }
+  return std::nullopt;
+}
+
+std::optional<GateChannels::Polled> GateChannels::pop(const Next& next) {
+  ChannelQueue::Popped popped = queues_[next.channel]->pop(next.take);
+  if (popped.more) {
+    MutexLock lock(mutex_);
+    mark_locked(next.channel, popped.more_priority);
+  }
+  if (!popped.item) return std::nullopt;
+  return Polled{next.channel, *std::move(popped.item)};
+}
+
 std::optional<GateChannels::Next> GateChannels::take_next() {
   MutexLock lock(mutex_);
+  if (auto next = take_next_priority_locked()) return next;
   if (failed_) return std::nullopt;
-  if (!priority_ready_.empty()) {
-    const int channel = priority_ready_.front();
-    priority_ready_.pop_front();
-    states_[channel].priority_ready = false;
-    return Next{channel, ChannelQueue::Take::kPriorityEvents};
-  }
   if (!ready_.empty()) {
     const int channel = ready_.front();
     ready_.pop_front();
@@ -50,6 +57,19 @@ std::optional<GateChannels::Next> GateChannels::take_next() {
   }
   idle_ = true;
   return std::nullopt;
+}
+
+std::optional<GateChannels::Next> GateChannels::take_next_priority() {
+  MutexLock lock(mutex_);
+  return take_next_priority_locked();
+}
+
+std::optional<GateChannels::Next> GateChannels::take_next_priority_locked() {
+  if (failed_ || priority_ready_.empty()) return std::nullopt;
+  const int channel = priority_ready_.front();
+  priority_ready_.pop_front();
+  states_[channel].priority_ready = false;
+  return Next{channel, ChannelQueue::Take::kPriorityEvents};
 }
 
 void GateChannels::mark_locked(int channel, bool priority) {
@@ -104,6 +124,7 @@ void GateChannels::on_waiting(int channel, bool priority) {
     if (wake) idle_ = false;
   }
   if (wake) notifier_.available();
+  if (priority) notifier_.event();
 }
 
 void GateChannels::on_failed(int channel, const absl::Status& status) {

@@ -31,6 +31,7 @@ class GateChannels final : public ChannelQueue::Listener {
   ChannelQueue* queue(int channel) { return queues_[channel].get(); }
 
   std::optional<Polled> poll();
+  std::optional<Polled> poll_priority();
   void block(int channel);
   void unblock(int channel);
 
@@ -54,6 +55,9 @@ class GateChannels final : public ChannelQueue::Listener {
   };
 
   std::optional<Next> take_next();
+  std::optional<Next> take_next_priority();
+  std::optional<Next> take_next_priority_locked() WEIR_REQUIRES(mutex_);
+  std::optional<Polled> pop(const Next& next);
   void mark_locked(int channel, bool priority) WEIR_REQUIRES(mutex_);
 
   const std::string name_;

@@ -5,6 +5,16 @@
 #include "taskmanager/network/gate_channels.h"
 
 namespace weir {
+namespace {
+
+std::optional<InputGate::Item> item_of(std::optional<GateChannels::Polled> polled) {
+  if (!polled) return std::nullopt;
+  ChannelQueue::Item& item = polled->item;
+  return InputGate::Item{polled->channel, std::move(item.content), item.priority,
+                         std::move(item.overtaken)};
+}
+
+}  // namespace
 
 InputGate::InputGate(Options options, std::unique_ptr<ChannelSource> source)
     : options_(std::move(options)),
@@ -21,9 +31,11 @@ void InputGate::start() {
 }
 
 std::optional<InputGate::Item> InputGate::poll() {
-  std::optional<GateChannels::Polled> polled = gate_->poll();
-  if (!polled) return std::nullopt;
-  return Item{polled->channel, std::move(polled->item.content), std::move(polled->item.overtaken)};
+  return item_of(gate_->poll());
+}
+
+std::optional<InputGate::Item> InputGate::poll_priority() {
+  return item_of(gate_->poll_priority());
 }
 
 void InputGate::block(int channel) {
@@ -34,10 +46,8 @@ void InputGate::unblock(int channel) {
   gate_->unblock(channel);
 }
 
-std::vector<Buffer> InputGate::queued(int channel) const {
-  const ChannelQueue* queue = gate_->queue(channel);
-  if (!queue || source_->is_local(options_.channels[channel])) return {};
-  return queue->buffers();
+void InputGate::pull_ahead(int channel, CheckpointId checkpoint) {
+  if (ChannelQueue* queue = gate_->queue(channel)) queue->pull_ahead(checkpoint);
 }
 
 }  // namespace weir

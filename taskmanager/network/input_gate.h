@@ -41,10 +41,12 @@ class InputGate {
     // On any thread; they only enqueue. None runs once the gate is gone.
     std::function<void()> on_available = {};  // poll() had nothing, and would have something
     std::function<void(const absl::Status&)> on_failure = {};  // at most once; poll() has nothing
+    std::function<void()> on_priority_event = {};              // one came, whatever poll() had
   };
   struct Item {
     int channel = 0;  // index in Options::channels
     std::variant<Buffer, Event> content;
+    bool priority = false;  // an event that came ahead
     // With a priority event from another TaskManager: what it overtook at this end. It is still
     // polled afterwards, and belongs to the checkpoint, as does what was polled of the channel
     // between the checkpoint's begin and this event.
@@ -62,11 +64,15 @@ class InputGate {
   int channels() const { return static_cast<int>(options_.channels.size()); }
 
   std::optional<Item> poll();
+  // Events that came ahead only.
+  std::optional<Item> poll_priority();
 
   // From here on the channel gives priority events only: its barrier has come. The sender may fill
   // its credit and then stands still.
   void block(int channel);
   void unblock(int channel);
+  // If the checkpoint's barrier waits at this end, it comes next, with what it overtakes.
+  void pull_ahead(int channel, CheckpointId checkpoint);
 
   // What waits at this end. Nothing for a channel within this TaskManager, whose buffers are in its
   // partition's in_flight().

@@ -27,6 +27,11 @@ Event barrier(int64_t checkpoint) {
   return {.kind = Event::Kind::kBarrier, .checkpoint = CheckpointId(checkpoint)};
 }
 
+Event timed_barrier(int64_t checkpoint) {
+  return {
+      .kind = Event::Kind::kBarrier, .checkpoint = CheckpointId(checkpoint), .aligned_until_ms = 5};
+}
+
 // Stands still until told, and counts who asks.
 class WatchedClock final : public Clock {
  public:
@@ -65,7 +70,8 @@ class LocalExchangeTest : public testing::Test {
         {.name = "Sink (1/1)",
          .channels = inputs_,
          .on_available = [this] { ++available_; },
-         .on_failure = [this](const absl::Status& status) { failure_ = status; }});
+         .on_failure = [this](const absl::Status& status) { failure_ = status; },
+         .on_priority_event = [this] { ++events_; }});
     gate_->start();
   }
 
@@ -83,6 +89,7 @@ class LocalExchangeTest : public testing::Test {
   std::unique_ptr<InputGate> gate_;
   int available_ = 0;
   int writable_ = 0;
+  int events_ = 0;
   absl::Status failure_;
 };
 
@@ -237,15 +244,55 @@ TEST_F(LocalExchangeTest, APriorityEventOvertakesAndReturnsWhatItOvertook) {
   EXPECT_EQ(poll(), "0: not sent");
 }
 
-TEST_F(LocalExchangeTest, WhatIsInFlightBelongsToTheSendersEnd) {
+TEST_F(LocalExchangeTest, ABarrierSentAheadOvertakesWhatWaitsBeforeIt) {
   ResultPartition& partition = add_partition();
   start_gate();
-  partition.write(0, "one");
+  partition.write(0, "before");
+  partition.broadcast_event(timed_barrier(1));
+  partition.write(0, "after");
+  EXPECT_TRUE(partition.event_waits());
+  const auto overtaken = partition.send_ahead(timed_barrier(1));
+  EXPECT_FALSE(partition.event_waits());
+  ASSERT_EQ(overtaken[0].size(), 1u);
+  EXPECT_EQ(overtaken[0][0].bytes(), "before");
+  EXPECT_EQ(poll(), "0: barrier 1");
+  EXPECT_EQ(poll(), "0: before");
   partition.flush();
-  EXPECT_EQ(partition.in_flight()[0].size(), 1u);
-  EXPECT_THAT(gate_->queued(0), IsEmpty());
-  EXPECT_EQ(poll(), "0: one");
-  EXPECT_THAT(partition.in_flight()[0], IsEmpty());
+  EXPECT_EQ(poll(), "0: after");
+}
+
+TEST_F(LocalExchangeTest, ABarrierSentAheadThatHadLeftComesOnceMore) {
+  ResultPartition& partition = add_partition();
+  start_gate();
+  partition.broadcast_event(timed_barrier(1));
+  EXPECT_EQ(writable_, 0);
+  EXPECT_EQ(poll(), "0: barrier 1");
+  EXPECT_EQ(writable_, 1);  // it is told that the event has left
+  EXPECT_FALSE(partition.event_waits());
+  partition.write(0, "after");
+  EXPECT_THAT(partition.send_ahead(timed_barrier(1))[0], IsEmpty());
+  const auto again = gate_->poll_priority();
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->priority);
+  EXPECT_EQ(events_, 1);
+}
+
+TEST_F(LocalExchangeTest, AReaderPullsABarrierAheadWithWhatItOvertakes) {
+  ResultPartition& partition = add_partition();
+  start_gate();
+  gate_->pull_ahead(0, CheckpointId(1));
+  EXPECT_EQ(poll(), "");
+  partition.write(0, "before");
+  partition.broadcast_event(timed_barrier(1));
+  gate_->pull_ahead(0, CheckpointId(1));
+  const auto item = gate_->poll_priority();
+  ASSERT_TRUE(item);
+  ASSERT_EQ(item->overtaken.size(), 1u);
+  EXPECT_EQ(item->overtaken[0].bytes(), "before");
+  EXPECT_THAT(partition.send_ahead(timed_barrier(1))[0], IsEmpty());
+  EXPECT_TRUE(gate_->poll_priority()->overtaken.empty());
+  EXPECT_FALSE(gate_->poll_priority());
+  EXPECT_EQ(poll(), "0: before");
 }
 
 TEST_F(LocalExchangeTest, AStalledReaderStopsTheWriterAndIsHeardWhenItGoesOn) {

@@ -113,6 +113,7 @@ absl::StatusOr<std::unique_ptr<ResultPartition>> NetworkEnvironment::create_part
                                                       std::move(quota), options.on_available,
                                                       options.on_failure);
   channels->quota().set_listener(channels);
+  channels->quota().allow_overdraft(options.overdraft);
   WEIR_RETURN_IF_ERROR(parts_->registry.add(channels));
   return std::make_unique<ResultPartition>(std::move(options), std::move(channels),
                                            parts_->registry);

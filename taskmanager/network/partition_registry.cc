@@ -21,6 +21,12 @@ bool PartitionChannels::has_buffer() {
   return quota_->in_use() < quota_->size();  // one may have come back before we said so
 }
 
+std::shared_ptr<void> PartitionChannels::make_departure() {
+  return {this, [channels = weak_from_this()](void*) {
+            if (const auto alive = channels.lock()) alive->notifier_.available();
+          }};
+}
+
 void PartitionChannels::on_recycled(int) {
   if (awaits_buffer_.load(std::memory_order_relaxed) && awaits_buffer_.exchange(false)) {
     notifier_.available();

@@ -21,7 +21,8 @@ namespace weir {
 // quota that bounds them.
 //
 // Thread-safe.
-class PartitionChannels final : public BufferQuota::Listener {
+class PartitionChannels final : public BufferQuota::Listener,
+                                public std::enable_shared_from_this<PartitionChannels> {
  public:
   PartitionChannels(PartitionId id, std::string name, int channels,
                     std::unique_ptr<BufferQuota> quota, TaskNotifier::OnAvailable on_available,
@@ -36,6 +37,8 @@ class PartitionChannels final : public BufferQuota::Listener {
 
   // Has a buffer for who writes; if not, on_available follows once one is there.
   bool has_buffer();
+  // What an event holds while it waits: when the last one lets it go, on_available follows.
+  std::shared_ptr<void> make_departure();
   // Who reads the channel is gone: fails the producing task, unless it had read everything.
   void on_reader_lost(int channel, const absl::Status& status);
   // The producing task is gone: fails the readers that haven't read everything.

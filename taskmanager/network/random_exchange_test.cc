@@ -48,6 +48,7 @@ std::vector<ChannelLog> produce(ResultPartition& partition, uint64_t seed, int s
   std::mt19937_64 random(seed);
   std::vector<ChannelLog> logs(partition.channels());
   int64_t checkpoint = 0;
+  Event barrier{.checkpoint = CheckpointId(-1)};  // that may be sent ahead
   for (int step = 0; step < steps; ++step) {
     const uint64_t action = random() % 1000;
     if (action < 10) {
@@ -62,6 +63,15 @@ std::vector<ChannelLog> produce(ResultPartition& partition, uint64_t seed, int s
       for (size_t i = 0; i < logs.size(); ++i) {
         logs[i].cuts[checkpoint] = logs[i].bytes.size() - bytes_of(overtaken[i]);
       }
+    } else if (action < 24) {
+      barrier = {.kind = Event::Kind::kBarrier,
+                 .checkpoint = CheckpointId(++checkpoint),
+                 .aligned_until_ms = 0};
+      partition.broadcast_event(barrier);
+      for (ChannelLog& log : logs) log.cuts[checkpoint] = log.bytes.size();
+    } else if (action < 30 && barrier.checkpoint == CheckpointId(checkpoint)) {
+      const auto overtaken = partition.send_ahead(barrier);
+      for (size_t i = 0; i < logs.size(); ++i) logs[i].cuts[checkpoint] -= bytes_of(overtaken[i]);
     } else {
       const int channel = static_cast<int>(random() % logs.size());
       const std::string element = random_element(random);
@@ -107,7 +117,12 @@ std::vector<ChannelLog> consume(BlockingGate& gate, uint64_t seed) {
                event.kind == Event::Kind::kEndOfPartition) {
       ++ended;
     } else {
-      log.cuts[event.checkpoint.value()] = taken[item->channel] + bytes_of(item->overtaken);
+      // One that is sent ahead comes again, if it had come.
+      log.cuts.try_emplace(event.checkpoint.value(),
+                           taken[item->channel] + bytes_of(item->overtaken));
+      if (random() % 2 == 0) {
+        gate.gate().pull_ahead(static_cast<int>(random() % channels), event.checkpoint);
+      }
       if (blocked < 0 && random() % 4 == 0) gate.gate().block(blocked = item->channel);
     }
   }

@@ -173,7 +173,6 @@ TEST_F(RemoteExchangeTest, APriorityEventOvertakesAtBothEnds) {
   ASSERT_TRUE(item);
   EXPECT_EQ(std::get<Event>(item->content), barrier(7));
   EXPECT_EQ(overtaken[0].size() + item->overtaken.size(), 12u);
-  EXPECT_GE(gate->gate().queued(0).size(), item->overtaken.size());  // more may have come
   item.reset();  // or the buffers' credit doesn't come back
   gate->gate().unblock(0);
   for (int i = 0; i < 12; ++i) EXPECT_EQ(gate->next_text(), "0: " + full);

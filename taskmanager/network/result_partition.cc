@@ -46,7 +46,12 @@ void ResultPartition::flush() {
 
 void ResultPartition::broadcast_event(const Event& event) {
   send_all_open_buffers();
-  for (int channel = 0; channel < channels(); ++channel) channels_->queue(channel).push(event);
+  const std::shared_ptr<void> departure =
+      event.aligned_until_ms == kAlwaysAligned ? nullptr : channels_->make_departure();
+  last_event_ = departure;
+  for (int channel = 0; channel < channels(); ++channel) {
+    channels_->queue(channel).push(event, departure);
+  }
 }
 
 std::vector<std::vector<Buffer>> ResultPartition::broadcast_priority_event(const Event& event) {
@@ -58,12 +63,12 @@ std::vector<std::vector<Buffer>> ResultPartition::broadcast_priority_event(const
   return overtaken;
 }
 
-std::vector<std::vector<Buffer>> ResultPartition::in_flight() const {
-  std::vector<std::vector<Buffer>> buffers;
+std::vector<std::vector<Buffer>> ResultPartition::send_ahead(const Event& barrier) {
+  std::vector<std::vector<Buffer>> overtaken;
   for (int channel = 0; channel < channels(); ++channel) {
-    buffers.push_back(channels_->queue(channel).buffers());
+    overtaken.push_back(channels_->queue(channel).push_ahead(barrier));
   }
-  return buffers;
+  return overtaken;
 }
 
 void ResultPartition::finish() {

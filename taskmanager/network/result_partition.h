@@ -43,9 +43,10 @@ class ResultPartition final : public ChannelWriter {
     std::string name;  // the task's, for errors
     int channels = 1;
     std::chrono::milliseconds buffer_timeout{100};  // 0: flush after each batch; negative: never
-    // On any thread, not within a call of this class; they only enqueue. None runs once the
-    // partition is gone.
-    std::function<void()> on_available = {};  // writable() said no, and would say yes
+    int overdraft = 0;  // buffers that writes may take above the quota, where the pool has them
+    // On any thread; they only enqueue. None runs once the partition is gone.
+    // writable() said no, and would say yes; or event_waits() did, and doesn't any more.
+    std::function<void()> on_available = {};
     std::function<void(const absl::Status&)> on_failure = {};  // a reader is gone; at most once
     const Clock* clock = &SystemClock::instance();
   };
@@ -73,8 +74,11 @@ class ResultPartition final : public ChannelWriter {
   // unaligned checkpoint. (Buffers of a channel in this TaskManager stay at this end until the
   // reader takes them.)
   std::vector<std::vector<Buffer>> broadcast_priority_event(const Event& event);
-  // What hasn't left this end yet, by channel.
-  std::vector<std::vector<Buffer>> in_flight() const;
+  // The barrier, broadcast as an event before, overtakes what still waits before it at this end,
+  // which is returned, by channel. Readers that have it already learn that it's urgent.
+  std::vector<std::vector<Buffer>> send_ahead(const Event& barrier);
+  // The last event, a barrier that may be sent ahead, hasn't left this end on all channels yet.
+  bool event_waits() const { return !last_event_.expired(); }
 
   // Since the partition was made.
   uint64_t bytes_sent() const { return bytes_sent_; }
@@ -103,6 +107,7 @@ class ResultPartition final : public ChannelWriter {
   PartitionRegistry& registry_;
   std::vector<Buffer> open_;  // by channel: what spaces_ points into
   MonotonicTime flush_deadline_ = MonotonicTime::max();
+  std::weak_ptr<void> last_event_;  // held by what waits in the channels
   uint64_t bytes_sent_ = 0;
   std::chrono::nanoseconds blocked_{0};
 };
