@@ -115,13 +115,16 @@ absl::Status show_status(JobManagerClient& client, const ClientOptions& options,
   fmt::print("\ncheckpoints: {} completed, {} failed, {} in progress\n", counts.completed(),
              counts.failed(), counts.in_progress());
   if (!job.checkpoints().empty()) {
-    rows = {{"ID", "STATE", "TRIGGERED", "DURATION", "SIZE", ""}};
+    rows = {{"ID", "STATE", "TRIGGERED", "DURATION", "ALIGNMENT", "SIZE", ""}};
     for (const pb::CheckpointStatus& checkpoint : job.checkpoints()) {
       if (rows.size() > 5) break;
       rows.push_back({absl::StrCat(checkpoint.checkpoint_id()),
-                      absl::StrCat(checkpoint.state(), checkpoint.savepoint() ? " savepoint" : ""),
+                      absl::StrCat(checkpoint.state(), checkpoint.savepoint()   ? " savepoint"
+                                                       : checkpoint.unaligned() ? " unaligned"
+                                                                                : ""),
                       show_time(checkpoint.trigger_time_ms()),
                       show_duration(checkpoint.end_to_end_duration_ms()),
+                      show_duration(checkpoint.alignment_duration_ms()),
                       show_bytes(checkpoint.size_bytes()),
                       checkpoint.failure().empty() ? checkpoint.path() : checkpoint.failure()});
     }

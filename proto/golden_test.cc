@@ -176,6 +176,27 @@ TEST(Golden, KeyedStateHandle) {
       "3a180a0b6a6f622f63686b2d372f621009220743555252454e54");
 }
 
+TEST(Golden, InFlightHandle) {
+  expect_golden<OperatorState>(
+      R"pb(uid: "count"
+           in_flight {
+             format_version: 1
+             streams {
+               producer: "map"
+               output: 1
+               consumer: "count"
+               producer_subtask: 2
+               consumer_subtask: 3
+               at_producer: true
+               by_key: true
+               bytes: 300
+             }
+             files { path: "f" size_bytes: 400 }
+           })pb",
+      "0a05636f756e744a25080112190a036d617010011a05636f756e74200228033001380140ac02"
+      "1a060a0166109003");
+}
+
 TEST(Golden, KeyedStateFileHeader) {
   expect_golden<KeyedStateFileHeader>(
       R"pb(max_parallelism: 128

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "weir/element.h"
+#include "weir/key_group.h"
 #include "weir/output.h"
 
 namespace weir {
@@ -114,6 +115,13 @@ class EdgeFactory {
                                                     int max_parallelism) const = 0;
   // The consuming end. `next` is the Output<T> that the chain begins with, and outlives it.
   virtual std::unique_ptr<RecordReceiver> create_receiver(OutputBase& next) const = 0;
+  // The same for records that were sent at another parallelism: those that aren't of the subtask's
+  // key groups are left out.
+  virtual std::unique_ptr<RecordReceiver> create_restoring_receiver(OutputBase& next,
+                                                                    KeyGroupRange /*key_groups*/,
+                                                                    int /*max_parallelism*/) const {
+    return create_receiver(next);
+  }
 };
 
 }  // namespace weir

@@ -105,6 +105,30 @@ class HashSender final : public Sender<T> {
   std::vector<int> channel_of_;  // by key group
 };
 
+// Lets the records of a range of key groups pass.
+template <typename T, typename K, typename Selector>
+class KeyGroupFilter final : public Output<T> {
+ public:
+  KeyGroupFilter(Output<T>& next, const Selector& selector, KeyGroupRange key_groups,
+                 int max_parallelism)
+      : next_(next),
+        selector_(selector),
+        key_groups_(key_groups),
+        max_parallelism_(max_parallelism) {}
+  void collect(ViewOf<T> value, Timestamp timestamp) override {
+    const int key_group = key_group_of(hash_key<K>(selector_(value)), max_parallelism_);
+    if (key_groups_.contains(key_group)) next_.collect(value, timestamp);
+  }
+  void watermark(Timestamp watermark) override { next_.watermark(watermark); }
+  void idle(bool idle) override { next_.idle(idle); }
+
+ private:
+  Output<T>& next_;
+  Selector selector_;
+  const KeyGroupRange key_groups_;
+  const int max_parallelism_;
+};
+
 // Decodes a buffer's records into memory that it keeps, text into views of the buffer, and hands
 // them on together.
 template <typename T>
@@ -183,8 +207,26 @@ class HashEdge final : public TypedEdge<T> {
                                             int max_parallelism) const override {
     return std::make_unique<HashSender<T, K, Selector>>(channels, selector_, max_parallelism);
   }
+  std::unique_ptr<RecordReceiver> create_restoring_receiver(OutputBase& next,
+                                                            KeyGroupRange key_groups,
+                                                            int max_parallelism) const override {
+    return std::make_unique<RestoringReceiver>(static_cast<Output<T>&>(next), selector_, key_groups,
+                                               max_parallelism);
+  }
 
  private:
+  class RestoringReceiver final : public RecordReceiver {
+   public:
+    RestoringReceiver(Output<T>& next, const Selector& selector, KeyGroupRange key_groups,
+                      int max_parallelism)
+        : filter_(next, selector, key_groups, max_parallelism), receiver_(filter_) {}
+    void receive(std::span<const ElementView> records) override { receiver_.receive(records); }
+
+   private:
+    KeyGroupFilter<T, K, Selector> filter_;
+    TypedReceiver<T> receiver_;
+  };
+
   const Selector selector_;
 };
 

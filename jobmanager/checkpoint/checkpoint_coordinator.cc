@@ -213,6 +213,7 @@ std::vector<TaskIndex> CheckpointCoordinator::tasks_missing(CheckpointId checkpo
 }
 
 bool CheckpointCoordinator::room_for(CheckpointKind kind) const {
+  if (options_.unaligned && !pending_.empty()) return false;
   if (kind != CheckpointKind::kCheckpoint) return true;
   const auto is_checkpoint = [](const auto& item) {
     return item.second.kind == CheckpointKind::kCheckpoint;

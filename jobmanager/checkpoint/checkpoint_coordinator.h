@@ -24,6 +24,8 @@ struct CheckpointOptions {
   std::chrono::milliseconds timeout{std::chrono::minutes(10)};
   std::chrono::milliseconds min_pause{0};
   int32_t max_concurrent = 1;
+  // Barriers may overtake others: nothing is triggered while anything hasn't been acknowledged.
+  bool unaligned = false;
   int32_t tolerable_failures = 0;  // consecutive
 };
 

@@ -178,6 +178,19 @@ TEST_F(CheckpointCoordinatorTest, NoMoreThanMaxConcurrentAreUnderWay) {
   EXPECT_TRUE(has<TriggerDecision>(published(1)));     // overdue
 }
 
+TEST_F(CheckpointCoordinatorTest, NothingIsTriggeredWhileAnUnalignedOneIsntAcknowledged) {
+  make({.interval = seconds(1), .unaligned = true});
+  start();
+  ASSERT_TRUE(has<TriggerDecision>(at(seconds(1))));
+  CheckpointDecisions decisions;
+  ASSERT_TRUE(coordinator_->request(CheckpointKind::kSavepoint, "/s", now_, decisions).ok());
+  EXPECT_FALSE(has<TriggerDecision>(decisions));
+  ack_all(1);
+  const auto triggered = only<TriggerDecision>(published(1));
+  ASSERT_EQ(triggered.size(), 1u);
+  EXPECT_EQ(triggered[0].kind, CheckpointKind::kSavepoint);
+}
+
 TEST_F(CheckpointCoordinatorTest, TheMinimumPauseCountsFromTheCompletion) {
   CheckpointOptions options = every_second_;
   options.min_pause = milliseconds(700);

@@ -91,6 +91,24 @@ absl::StatusOr<TransactionLedger> load_ledger_of(const LoadedCheckpoint& checkpo
   return result;
 }
 
+namespace {
+
+bool has_edge(const pb::JobGraph& graph, const pb::InFlightHandle::Stream& stream) {
+  for (const pb::JobGraph::Node& node : graph.nodes()) {
+    if (node.uid() != stream.consumer()) continue;
+    for (const pb::JobGraph::Edge& edge : node.edges()) {
+      if (graph.nodes(edge.from()).uid() == stream.producer() && edge.output() == stream.output() &&
+          (edge.partitioning() == pb::JobGraph::HASH ||
+           edge.partitioning() == pb::JobGraph::REBALANCE)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 absl::Status check_restorable(const pb::CheckpointManifest& manifest, const pb::JobGraph& graph) {
   std::set<std::string> missing;
   for (const pb::OperatorState& state : manifest.operators()) {
@@ -101,6 +119,13 @@ absl::Status check_restorable(const pb::CheckpointManifest& manifest, const pb::
   }
   for (const pb::CoordinatorState& state : manifest.coordinators()) missing.insert(state.uid());
   for (const pb::JobGraph::Node& node : graph.nodes()) missing.erase(node.uid());
+  for (const pb::OperatorState& state : manifest.operators()) {
+    for (const pb::InFlightHandle::Stream& stream : state.in_flight().streams()) {
+      if (!has_edge(graph, stream)) {
+        missing.insert(absl::StrCat(stream.consumer(), " (records from ", stream.producer(), ")"));
+      }
+    }
+  }
   if (missing.empty() || graph.allow_non_restored_state()) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("the checkpoint holds state of operators that the job doesn't have: uid ",

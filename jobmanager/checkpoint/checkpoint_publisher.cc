@@ -24,6 +24,9 @@ uint64_t state_bytes(const pb::CheckpointManifest& manifest) {
     for (const pb::KeyedStateHandle& handle : state.keyed()) {
       for (const pb::KeyedStateHandle::File& file : handle.files()) bytes += file.size_bytes();
     }
+    for (const pb::InFlightHandle::File& file : state.in_flight().files()) {
+      bytes += file.size_bytes();
+    }
   }
   return bytes;
 }

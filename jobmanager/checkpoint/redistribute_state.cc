@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "weir/key_group.h"
@@ -60,6 +61,23 @@ void add_lists(const States& states, bool rescaled, const RestoringSubtask& to,
   }
 }
 
+bool is_of(const RestoringEdge& edge, const pb::InFlightHandle::Stream& stream) {
+  return stream.producer() == edge.producer && stream.output() == edge.output &&
+         stream.consumer() == edge.consumer;
+}
+
+bool goes_to(const pb::InFlightHandle::Stream& stream, const pb::CheckpointManifest& checkpoint,
+             const RestoringEdge& edge, const RestoringSubtask& to) {
+  if (!edge.by_key) return stream.consumer_subtask() % to.parallelism == to.subtask;
+  if (!stream.by_key()) return true;  // the edge has become one: any of its keys may be there
+  const auto old_parallelism = checkpoint.parallelism().find(edge.consumer);
+  if (old_parallelism == checkpoint.parallelism().end()) return true;
+  const KeyGroupRange held = key_group_range(stream.consumer_subtask(), old_parallelism->second,
+                                             checkpoint.max_parallelism());
+  const KeyGroupRange own = key_group_range(to.subtask, to.parallelism, to.max_parallelism);
+  return intersection(own, held).size() > 0;
+}
+
 }  // namespace
 
 std::optional<pb::OperatorState> redistribute_state(const pb::CheckpointManifest& checkpoint,
@@ -78,6 +96,32 @@ std::optional<pb::OperatorState> redistribute_state(const pb::CheckpointManifest
                         old_parallelism->second != to.parallelism;
   add_keyed(states, to, restored);
   add_lists(states, rescaled, to, restored);
+  return restored;
+}
+
+std::vector<pb::RestoredChannel> redistribute_in_flight(const pb::CheckpointManifest& checkpoint,
+                                                        const RestoringEdge& edge,
+                                                        const RestoringSubtask& to) {
+  using Stream = pb::InFlightHandle::Stream;
+  std::map<std::pair<int32_t, int32_t>, pb::RestoredChannel> channels;  // by consumer, producer
+  const auto add_parts = [&](const pb::InFlightHandle& handle, bool at_producer) {
+    for (int i = 0; i < handle.streams_size(); ++i) {
+      const Stream& stream = handle.streams(i);
+      if (stream.at_producer() != at_producer || !is_of(edge, stream)) continue;
+      if (!goes_to(stream, checkpoint, edge, to)) continue;
+      pb::RestoredChannel::Part& part =
+          *channels[{stream.consumer_subtask(), stream.producer_subtask()}].add_parts();
+      part.set_stream(i);
+      for (const pb::InFlightHandle::File& file : handle.files()) part.add_files(file.path());
+    }
+  };
+  for (const bool at_producer : {false, true}) {
+    for (const pb::OperatorState& state : checkpoint.operators()) {
+      if (state.has_in_flight()) add_parts(state.in_flight(), at_producer);
+    }
+  }
+  std::vector<pb::RestoredChannel> restored;
+  for (auto& [key, channel] : channels) restored.push_back(std::move(channel));
   return restored;
 }
 

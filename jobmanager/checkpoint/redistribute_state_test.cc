@@ -122,5 +122,103 @@ TEST(RedistributeStateTest, AnOperatorThatTheCheckpointDoesntKnowGetsNothing) {
   EXPECT_EQ(redistribute_state(checkpoint_of(1, 128, 0), "new", {0, 1, 128}), std::nullopt);
 }
 
+// Records in flight between every two subtasks of "map" and "count"; a file and a part at each end.
+pb::CheckpointManifest in_flight_checkpoint(int producers, int consumers, int max_parallelism) {
+  pb::CheckpointManifest checkpoint;
+  (*checkpoint.mutable_parallelism())["count"] = consumers;
+  checkpoint.set_max_parallelism(max_parallelism);
+  const auto add = [&](const std::string& uid, int subtask, bool at_producer) {
+    pb::OperatorState* state = checkpoint.add_operators();
+    state->set_uid(uid);
+    state->set_subtask(subtask);
+    pb::InFlightHandle& handle = *state->mutable_in_flight();
+    handle.add_files()->set_path(uid + std::to_string(subtask));
+    for (int other = 0; other < (at_producer ? consumers : producers); ++other) {
+      pb::InFlightHandle::Stream& stream = *handle.add_streams();
+      stream.set_producer("map");
+      stream.set_consumer("count");
+      stream.set_producer_subtask(at_producer ? subtask : other);
+      stream.set_consumer_subtask(at_producer ? other : subtask);
+      stream.set_at_producer(at_producer);
+      stream.set_by_key(true);
+    }
+  };
+  for (int i = 0; i < producers; ++i) add("map", i, true);
+  for (int i = 0; i < consumers; ++i) add("count", i, false);
+  return checkpoint;
+}
+
+struct RestoredChannelName {
+  int producer = 0;
+  int consumer = 0;
+};
+// By its parts: what the consumer had comes first.
+RestoredChannelName name_of(const pb::RestoredChannel& channel) {
+  EXPECT_EQ(channel.parts_size(), 2);
+  const std::string consumer_file = channel.parts(0).files(0);
+  const std::string producer_file = channel.parts(1).files(0);
+  EXPECT_TRUE(consumer_file.starts_with("count") && producer_file.starts_with("map"));
+  const RestoredChannelName name{std::stoi(producer_file.substr(3)),
+                                 std::stoi(consumer_file.substr(5))};
+  EXPECT_EQ(channel.parts(0).stream(), name.producer);
+  EXPECT_EQ(channel.parts(1).stream(), name.consumer);
+  return name;
+}
+
+TEST(RedistributeInFlightTest, EveryRecordComesToTheOneSubtaskThatTakesIt) {
+  for (unsigned seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    const auto up_to = [&](int n) { return 1 + static_cast<int>(random() % unsigned(n)); };
+    const int max_parallelism = up_to(100);
+    const int producers = up_to(5);
+    const int before = up_to(std::min(max_parallelism, 12));
+    const int after = up_to(std::min(max_parallelism, 12));
+    const auto checkpoint = in_flight_checkpoint(producers, before, max_parallelism);
+    std::vector<int> by_key(producers * max_parallelism);  // how often a producer's group comes
+    std::vector<int> in_turn(producers * before);
+    for (int subtask = 0; subtask < after; ++subtask) {
+      const RestoringSubtask to{subtask, after, max_parallelism};
+      const KeyGroupRange own = key_group_range(subtask, after, max_parallelism);
+      for (const auto& channel :
+           redistribute_in_flight(checkpoint, {"map", 0, "count", true}, to)) {
+        const auto [producer, consumer] = name_of(channel);
+        const KeyGroupRange taken =
+            intersection(own, key_group_range(consumer, before, max_parallelism));
+        EXPECT_GT(taken.size(), 0);
+        for (int group = taken.first; group <= taken.last; ++group) {
+          ++by_key[producer * max_parallelism + group];
+        }
+      }
+      for (const auto& channel :
+           redistribute_in_flight(checkpoint, {"map", 0, "count", false}, to)) {
+        const auto [producer, consumer] = name_of(channel);
+        ++in_turn[producer * before + consumer];
+      }
+    }
+    EXPECT_THAT(by_key, testing::Each(1));
+    EXPECT_THAT(in_turn, testing::Each(1));
+  }
+}
+
+TEST(RedistributeInFlightTest, AnotherEdgeGetsNothing) {
+  const auto checkpoint = in_flight_checkpoint(2, 2, 8);
+  const RestoringSubtask to{0, 1, 8};
+  EXPECT_THAT(redistribute_in_flight(checkpoint, {"map", 1, "count", true}, to), IsEmpty());
+  EXPECT_THAT(redistribute_in_flight(checkpoint, {"lines", 0, "count", true}, to), IsEmpty());
+  EXPECT_THAT(redistribute_in_flight(checkpoint, {"map", 0, "sum", true}, to), IsEmpty());
+}
+
+TEST(RedistributeInFlightTest, AnEdgeThatWasNotKeyedAndIsNowGoesToAllOfWhomEachTakesItsKeys) {
+  auto checkpoint = in_flight_checkpoint(1, 2, 8);
+  for (pb::OperatorState& state : *checkpoint.mutable_operators()) {
+    for (auto& stream : *state.mutable_in_flight()->mutable_streams()) stream.set_by_key(false);
+  }
+  for (int subtask = 0; subtask < 4; ++subtask) {
+    EXPECT_EQ(redistribute_in_flight(checkpoint, {"map", 0, "count", true}, {subtask, 4, 8}).size(),
+              2u);
+  }
+}
+
 }  // namespace
 }  // namespace weir

@@ -117,6 +117,10 @@ void JobController::trigger(const TriggerDecision& decision) {
   const CheckpointPlace& place = places_[decision.checkpoint] = place_for(decision);
   trigger->set_folder(place.address);
   trigger->set_shared_folder(state_files_->shared_folder());
+  // Records in flight can't be left behind by a job's last checkpoint, nor be told to savepoints.
+  if (options_.checkpoints.unaligned && decision.kind == CheckpointKind::kCheckpoint) {
+    trigger->set_aligned_timeout_ms(options_.aligned_checkpoint_timeout.count());
+  }
   for (const std::string& taskmanager : taskmanagers_with_sources()) send(taskmanager, message);
 }
 
@@ -146,7 +150,9 @@ CheckpointToPublish JobController::describe(PublishDecision decision) {
     (*manifest.mutable_parallelism())[node.uid()] = node.parallelism();
   }
   for (pb::OperatorState& state : decision.operators) {
-    if (state.keyed_size() > 0) manifest.set_max_parallelism(record_.max_parallelism());
+    if (state.keyed_size() > 0 || state.has_in_flight()) {
+      manifest.set_max_parallelism(record_.max_parallelism());
+    }
     *manifest.add_operators() = std::move(state);
   }
   for (pb::CoordinatorState& state : decision.coordinators) {

@@ -69,6 +69,34 @@ TEST_F(JobCheckpointsTest, AStopPublishesItsSavepointCommitsItAndFinishes) {
   EXPECT_EQ(last_recovery(*taskmanagers_[0], "lines")->splits_size(), 2);
 }
 
+TEST_F(JobCheckpointsTest, BarriersOfPlainCheckpointsMayOvertakeThoseOfSavepointsNever) {
+  TaskManager& a = add_taskmanager("a", 2);
+  pb::JobGraph unaligned = graph();
+  auto& configuration = *unaligned.mutable_configuration();
+  configuration["execution.checkpointing.unaligned.enabled"] = "true";
+  configuration["execution.checkpointing.aligned-checkpoint-timeout"] = "250 ms";
+  const auto job = submit(unaligned);
+  advance(seconds(1));
+  EXPECT_EQ(last_trigger(a).aligned_timeout_ms(), 250);
+  pb::StopJobRequest request;
+  request.set_job_id(*job);
+  request.set_directory(folder_ + "/savepoints");
+  std::optional<absl::StatusOr<pb::SavepointResponse>> answer;
+  dispatcher_->stop(request, into(answer));
+  run();
+  EXPECT_TRUE(last_trigger(a).savepoint());
+  EXPECT_FALSE(last_trigger(a).has_aligned_timeout_ms());
+}
+
+TEST_F(JobCheckpointsTest, UnalignedCheckpointsDontOverlap) {
+  pb::JobGraph overlapping = graph();
+  auto& configuration = *overlapping.mutable_configuration();
+  configuration["execution.checkpointing.unaligned.enabled"] = "true";
+  configuration["execution.checkpointing.max-concurrent-checkpoints"] = "2";
+  EXPECT_THAT(submit(overlapping), StatusIs(absl::StatusCode::kInvalidArgument,
+                                            HasSubstr("max-concurrent-checkpoints: 1")));
+}
+
 TEST_F(JobCheckpointsTest, APlainSavepointCommitsNothing) {
   TaskManager& a = add_taskmanager("a", 2);
   const auto job = submit(graph());

@@ -1,4 +1,5 @@
 // The part of the JobController that takes in what TaskManagers say.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -6,6 +7,17 @@
 #include "jobmanager/job/task_rates.h"
 
 namespace weir {
+namespace {
+
+void describe_alignment(const pb::AcknowledgeCheckpoint& ack, pb::CheckpointStatus& status) {
+  status.set_unaligned(status.unaligned() || ack.unaligned());
+  status.set_alignment_duration_ms(
+      std::max(status.alignment_duration_ms(), ack.alignment_duration_us() / 1000));
+  status.set_processed_bytes(status.processed_bytes() + ack.processed_bytes());
+  status.set_persisted_bytes(status.persisted_bytes() + ack.persisted_bytes());
+}
+
+}  // namespace
 
 void JobController::on_message(const std::string& taskmanager, const pb::FromTaskManager& message) {
   switch (message.message_case()) {
@@ -50,6 +62,7 @@ void JobController::on_message(const std::string& taskmanager, const pb::FromTas
             entry->status.subtasks_total() -
             static_cast<int32_t>(checkpoints_.tasks_missing(id).size()));
         entry->status.set_latest_acknowledgement_ms(wall_ms());
+        describe_alignment(ack, entry->status);
       }
       return execute(std::move(decisions));
     }

@@ -1,5 +1,7 @@
 #include "jobmanager/job/job_messages.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "jobmanager/checkpoint/redistribute_state.h"
 #include "weir/key_group.h"
@@ -80,9 +82,17 @@ pb::DeployTask deploy_task(const AttemptDescription& attempt, const JobPlan& pla
   }
   for (int32_t edge : vertex.outputs) describe_output(plan, edge, *deploy.add_outputs());
   if (!attempt.restored) return deploy;
+  const RestoringSubtask restoring{task.subtask, vertex.parallelism, attempt.max_parallelism};
+  for (pb::InputGate& gate : *deploy.mutable_input_gates()) {
+    const RestoringEdge edge{graph.nodes(gate.from_node()).uid(), gate.from_output(),
+                             graph.nodes(gate.node()).uid(),
+                             gate.partitioning() == pb::JobGraph::HASH};
+    for (auto& channel : redistribute_in_flight(*attempt.restored, edge, restoring)) {
+      *gate.add_restored() = std::move(channel);
+    }
+  }
   for (const int32_t node : vertex.chain) {
-    auto state = redistribute_state(*attempt.restored, graph.nodes(node).uid(),
-                                    {task.subtask, vertex.parallelism, attempt.max_parallelism});
+    auto state = redistribute_state(*attempt.restored, graph.nodes(node).uid(), restoring);
     if (state) *deploy.add_restored() = *std::move(state);
   }
   return deploy;

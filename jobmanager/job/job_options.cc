@@ -21,6 +21,14 @@ absl::StatusOr<JobOptions> make_job_options(const Config& cluster, const pb::Job
   result.checkpoints.min_pause = config.get(options::kCheckpointMinPause);
   result.checkpoints.max_concurrent =
       static_cast<int32_t>(config.get(options::kMaxConcurrentCheckpoints));
+  result.checkpoints.unaligned = config.get(options::kUnalignedCheckpoints) &&
+                                 config.get(options::kCheckpointMode) != "AT_LEAST_ONCE";
+  if (result.checkpoints.unaligned && result.checkpoints.max_concurrent > 1) {
+    return absl::InvalidArgumentError(
+        "execution.checkpointing.unaligned.enabled needs "
+        "execution.checkpointing.max-concurrent-checkpoints: 1");
+  }
+  result.aligned_checkpoint_timeout = config.get(options::kAlignedCheckpointTimeout);
   result.checkpoints.tolerable_failures =
       static_cast<int32_t>(config.get(options::kTolerableFailedCheckpoints));
   result.retained_checkpoints = static_cast<int32_t>(config.get(options::kRetainedCheckpoints));

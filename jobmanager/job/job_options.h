@@ -19,6 +19,7 @@ enum class OnLostTransaction { kFail, kRewind, kAccept };
 // What a job's configuration says to the JobManager.
 struct JobOptions {
   CheckpointOptions checkpoints;
+  std::chrono::milliseconds aligned_checkpoint_timeout{};  // of unaligned ones
   int32_t retained_checkpoints = 1;
   bool keep_on_cancellation = false;
   std::string checkpoint_folder;

@@ -16,7 +16,9 @@ namespace weir::rest {
 namespace {
 
 const char* type_of(const pb::CheckpointStatus& checkpoint) {
-  if (!checkpoint.savepoint()) return "CHECKPOINT";
+  if (!checkpoint.savepoint()) {
+    return checkpoint.unaligned() ? "UNALIGNED_CHECKPOINT" : "CHECKPOINT";
+  }
   return checkpoint.last() ? "SYNC_SAVEPOINT" : "SAVEPOINT";
 }
 
@@ -40,8 +42,8 @@ Json show(const pb::JobDetails& job, const pb::CheckpointStatus& checkpoint) {
       {"state_size", checkpoint.size_bytes()},
       {"end_to_end_duration", checkpoint.end_to_end_duration_ms()},
       {"alignment_buffered", 0},
-      {"processed_data", 0},
-      {"persisted_data", 0},
+      {"processed_data", checkpoint.processed_bytes()},
+      {"persisted_data", checkpoint.persisted_bytes()},
       {"num_subtasks", checkpoint.subtasks_total()},
       {"num_acknowledged_subtasks", checkpoint.subtasks_acknowledged()},
       {"checkpoint_type", type_of(checkpoint)},
@@ -73,6 +75,8 @@ std::string flink_url(const std::string& url) {
 Json checkpoints_body(const pb::JobDetails& job) {
   std::vector<int64_t> sizes;
   std::vector<int64_t> durations;
+  std::vector<int64_t> processed;
+  std::vector<int64_t> persisted;
   Json completed;
   Json savepoint;
   Json failed;
@@ -81,6 +85,8 @@ Json checkpoints_body(const pb::JobDetails& job) {
     history.push_back(show(job, checkpoint));
     if (checkpoint.state() == "COMPLETED") {
       sizes.push_back(static_cast<int64_t>(checkpoint.size_bytes()));
+      processed.push_back(static_cast<int64_t>(checkpoint.processed_bytes()));
+      persisted.push_back(static_cast<int64_t>(checkpoint.persisted_bytes()));
       durations.push_back(checkpoint.end_to_end_duration_ms());
       Json& latest = checkpoint.savepoint() ? savepoint : completed;
       if (latest.is_null()) latest = history.back();
@@ -101,8 +107,8 @@ Json checkpoints_body(const pb::JobDetails& job) {
             {"state_size", distribution(sizes)},
             {"end_to_end_duration", distribution(durations)},
             {"alignment_buffered", distribution(zeros)},
-            {"processed_data", distribution(zeros)},
-            {"persisted_data", distribution(zeros)}}},
+            {"processed_data", distribution(processed)},
+            {"persisted_data", distribution(persisted)}}},
           {"latest",
            {{"completed", std::move(completed)},
             {"savepoint", std::move(savepoint)},

@@ -9,7 +9,8 @@
 
 namespace weir {
 
-// The latest values of a task's or coordinator's gauges by "<uid>.<name>". Thread-safe.
+// The latest values of a task's or coordinator's gauges, those of connectors and operators by
+// "<uid>.<name>". Thread-safe.
 class Gauges {
  public:
   void set(std::string_view uid, std::string_view name, int64_t value) {
@@ -17,6 +18,12 @@ class Gauges {
     key.append(".").append(name);
     MutexLock lock(mutex_);
     values_[std::move(key)] = value;
+  }
+
+  // The task's own, by its name alone.
+  void set(std::string_view name, int64_t value) {
+    MutexLock lock(mutex_);
+    values_[std::string(name)] = value;
   }
 
   std::map<std::string, int64_t> snapshot() const {

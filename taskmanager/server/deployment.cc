@@ -46,6 +46,12 @@ GateSpec gate_spec_of(const pb::InputGate& gate, const pb::TaskId& task) {
          .channel = channel.partition_channel(),
          .address = channel.address()});
   }
+  for (const pb::RestoredChannel& restored : gate.restored()) {
+    RestoredChannel& channel = spec.restored.emplace_back();
+    for (const pb::RestoredChannel::Part& part : restored.parts()) {
+      channel.parts.push_back({{part.files().begin(), part.files().end()}, part.stream()});
+    }
+  }
   return spec;
 }
 
@@ -99,6 +105,8 @@ TaskSpec task_spec_of(const pb::DeployTask& request) {
   spec.checkpoint_mode = config.get(options::kCheckpointMode) == "AT_LEAST_ONCE"
                              ? BarrierAligner::Mode::kAtLeastOnce
                              : BarrierAligner::Mode::kExactlyOnce;
+  spec.unaligned_checkpoints = config.get(options::kUnalignedCheckpoints) &&
+                               spec.checkpoint_mode == BarrierAligner::Mode::kExactlyOnce;
   spec.buffer_timeout = config.get(options::kBufferTimeout);
   spec.state_backend = config.get(options::kStateBackend);
   spec.incremental_checkpoints = config.get(options::kIncrementalCheckpoints);

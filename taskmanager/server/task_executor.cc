@@ -35,6 +35,12 @@ void send_task_failed(const pb::TaskId& task, const Failure& failure, ControlSen
   sender.send(std::move(message));
 }
 
+int64_t aligned_until_ms(const pb::TriggerCheckpoint& request) {
+  if (!request.has_aligned_timeout_ms()) return kAlwaysAligned;
+  if (request.aligned_timeout_ms() == 0) return 0;  // whatever the clocks say
+  return request.trigger_time_ms() + request.aligned_timeout_ms();
+}
+
 std::string source_uid_of(const pb::DeployTask& request) {
   if (request.chain().empty()) return "";
   const int source = request.chain(0);
@@ -98,6 +104,7 @@ void TaskExecutor::handle(const pb::ToTaskManager& message) {
                                          .stop_sources = request.stop_sources(),
                                          .trigger_time_ms = request.trigger_time_ms(),
                                          .savepoint = request.savepoint(),
+                                         .aligned_until_ms = aligned_until_ms(request),
                                          .folder = request.folder(),
                                          .shared_folder = request.shared_folder()};
       for_each_coordinator(request.job_id(), request.attempt(), [&](CoordinatorHost& host) {

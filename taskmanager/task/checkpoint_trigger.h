@@ -17,7 +17,8 @@ struct CheckpointTrigger {
   bool stop_sources = false;  // nothing is read after the barrier
   int64_t trigger_time_ms = 0;
   bool savepoint = false;
-  std::string folder = {};         // address for a task's own files of it
+  int64_t aligned_until_ms = kAlwaysAligned;  // as in Event
+  std::string folder = {};                    // address for a task's own files of it
   std::string shared_folder = {};  // address for files that later checkpoints may refer to
 };
 
@@ -27,6 +28,7 @@ inline Event barrier_of(const CheckpointTrigger& trigger) {
           .savepoint = trigger.savepoint,
           .stop_sources = trigger.stop_sources,
           .trigger_time_ms = trigger.trigger_time_ms,
+          .aligned_until_ms = trigger.aligned_until_ms,
           .folder = trigger.folder,
           .shared_folder = trigger.shared_folder};
 }
@@ -35,8 +37,21 @@ inline CheckpointTrigger trigger_of(const Event& barrier) {
           .stop_sources = barrier.stop_sources,
           .trigger_time_ms = barrier.trigger_time_ms,
           .savepoint = barrier.savepoint,
+          .aligned_until_ms = barrier.aligned_until_ms,
           .folder = barrier.folder,
           .shared_folder = barrier.shared_folder};
+}
+
+// Whether the barrier overtakes records by now.
+inline bool goes_ahead(const CheckpointTrigger& trigger) {
+  return trigger.aligned_until_ms <= to_unix_ms(SystemClock::instance().wall_now());
+}
+// When it begins to.
+inline MonotonicTime send_ahead_time_of(const CheckpointTrigger& trigger) {
+  if (trigger.aligned_until_ms == kAlwaysAligned) return MonotonicTime::max();
+  const Clock& clock = SystemClock::instance();
+  const int64_t left_ms = trigger.aligned_until_ms - to_unix_ms(clock.wall_now());
+  return clock.now() + std::chrono::milliseconds(std::max<int64_t>(0, left_ms));
 }
 
 // From the trigger to now.
@@ -45,10 +60,11 @@ inline std::chrono::milliseconds start_delay_of(const CheckpointTrigger& trigger
   return std::chrono::milliseconds(std::max<int64_t>(0, now_ms - trigger.trigger_time_ms));
 }
 
-// What came before a task's snapshot.
-struct AlignmentTimes {
+// What came before a task's snapshot, or before all of an unaligned one was recorded.
+struct Alignment {
   std::chrono::microseconds start_delay{0};  // from the trigger to the first barrier
-  std::chrono::microseconds alignment{0};    // from the first barrier to the last
+  std::chrono::microseconds duration{0};     // from the first barrier to the last
+  uint64_t processed_bytes = 0;              // between them
 };
 
 }  // namespace weir

@@ -1,13 +1,11 @@
 #include "taskmanager/task/gate_input.h"
 
 #include <algorithm>
-#include <cstring>
+#include <limits>
 #include <utility>
 #include <variant>
 
-#include "taskmanager/network/take_element.h"
-#include "weir/codec.h"
-#include "weir/error.h"
+#include "taskmanager/task/element_reader.h"
 
 namespace weir {
 namespace {
@@ -18,15 +16,30 @@ int count_channels(const std::vector<GateInput::Gate>& gates) {
   return channels;
 }
 
+std::vector<BarrierAligner::Channel> kinds_of_channels(const std::vector<GateInput::Gate>& gates) {
+  std::vector<BarrierAligner::Channel> kinds;
+  for (const GateInput::Gate& gate : gates) {
+    kinds.insert(kinds.end(), gate.gate->channels(), gate.channels);
+  }
+  return kinds;
+}
+
+// A chain that writes 1000 records a second is back soon enough for a barrier that came ahead.
+constexpr size_t kRecordsPerPart = 64;
+
 }  // namespace
 
 GateInput::GateInput(std::vector<Gate> gates, OutputBase& head, BarrierAligner::Mode mode,
-                     Callbacks callbacks)
+                     InFlightRecorder* recorder, RestoredRecords restored, Callbacks callbacks)
     : gates_(std::move(gates)),
       head_(head),
       callbacks_(std::move(callbacks)),
-      aligner_(count_channels(gates_), mode),
-      valve_(count_channels(gates_)) {
+      aligner_(kinds_of_channels(gates_), mode),
+      valve_(count_channels(gates_)),
+      recorder_(recorder),
+      restored_(std::move(restored)),
+      records_per_poll_(recorder == nullptr ? std::numeric_limits<size_t>::max()
+                                            : kRecordsPerPart) {
   for (Gate& gate : gates_) {
     first_channel_.push_back(static_cast<int>(channels_.size()));
     for (int i = 0; i < gate.gate->channels(); ++i) channels_.push_back({&gate, i, {}});
@@ -38,13 +51,50 @@ void GateInput::open(uint64_t) {
 }
 
 PollStatus GateInput::poll(std::chrono::milliseconds wait) {
-  bool polled = poll_gates();
+  bool polled = poll_once();
   if (!polled && wait.count() > 0) {
     wait_for_wake_up(wait);
-    polled = poll_gates();
+    polled = poll_once();
   }
   if (valve_.ended() && !std::exchange(end_told_, true)) return PollStatus::kEndOfInput;
   return polled ? PollStatus::kMoreAvailable : PollStatus::kIdle;
+}
+
+bool GateInput::poll_once() {
+  if (!restored_.done()) {
+    counts_.records += restored_.feed(kRecordsPerPart);
+    return true;
+  }
+  if (recorder_ != nullptr) poll_events();
+  if (!rest_.empty()) {
+    feed_rest(records_per_poll_);
+    return true;
+  }
+  return poll_gates();
+}
+
+void GateInput::poll_events() {
+  if (!restored_.done()) return;
+  for (size_t gate = 0; gate < gates_.size(); ++gate) {
+    while (std::optional<InputGate::Item> item = gates_[gate].gate->poll_priority()) {
+      on_item(first_channel_[gate] + item->channel, *std::move(item));
+    }
+  }
+  if (aligning_.empty()) return;
+  const MonotonicTime now = SystemClock::instance().now();
+  std::vector<CheckpointId> timed_out;
+  for (auto& [checkpoint, aligning] : aligning_) {
+    if (aligning.timeout > now) continue;
+    aligning.timeout = MonotonicTime::max();
+    timed_out.push_back(checkpoint);
+  }
+  for (const CheckpointId checkpoint : timed_out) execute(aligner_.on_timeout(checkpoint), "");
+}
+
+MonotonicTime GateInput::next_timeout() const {
+  MonotonicTime next = MonotonicTime::max();
+  for (const auto& [checkpoint, aligning] : aligning_) next = std::min(next, aligning.timeout);
+  return next;
 }
 
 bool GateInput::poll_gates() {
@@ -53,13 +103,7 @@ bool GateInput::poll_gates() {
     next_gate_ = (next_gate_ + 1) % gates_.size();
     std::optional<InputGate::Item> item = gates_[gate].gate->poll();
     if (!item) continue;
-    const int channel = first_channel_[gate] + item->channel;
-    if (const Event* event = std::get_if<Event>(&item->content)) {
-      on_event(channel, *event);
-    } else {
-      batch_ = std::move(std::get<Buffer>(item->content));
-      on_buffer(channel);
-    }
+    on_item(first_channel_[gate] + item->channel, *std::move(item));
     return true;
   }
   return false;
@@ -80,27 +124,31 @@ void GateInput::wake_up() {
 }
 
 void GateInput::on_buffer(int channel) {
-  RecordReceiver& receiver = *channels_[channel].gate->receiver;
-  std::string_view elements = channels_[channel].assembler.add(batch_);
+  if (const auto checkpoint = aligner_.records(channel)) {
+    record(channel, aligning_.at(*checkpoint).trigger, batch_);
+  }
+  rest_ = channels_[channel].assembler.add(batch_);
+  rest_channel_ = channel;
   counts_.bytes += batch_.size();
-  while (!elements.empty()) {
-    auto [kind, payload] = take_element(elements);
-    switch (kind) {
-      case ElementKind::kRecord:
-        records_.push_back({kNoTimestamp, payload});
-        break;
-      case ElementKind::kTimedRecord: {
-        const Timestamp timestamp = Codec<Timestamp>::decode(payload);
-        records_.push_back({timestamp, payload});
-        break;
-      }
+  feed_rest(records_per_poll_);
+}
+
+void GateInput::feed_rest(size_t records_max) {
+  RecordReceiver& receiver = *channels_[rest_channel_].gate->receiver;
+  size_t fed = 0;
+  for (; !rest_.empty() && fed < records_max; ++fed) {
+    Element element = take_element(rest_);
+    if (const auto record = record_of(element)) {
+      records_.push_back(*record);
+      continue;
+    }
+    deliver(receiver);
+    switch (element.kind) {
       case ElementKind::kWatermark:
-        deliver(receiver);
-        pass_on(valve_.on_watermark(channel, Codec<Timestamp>::decode(payload)));
+        pass_on(valve_.on_watermark(rest_channel_, Codec<Timestamp>::decode(element.payload)));
         break;
       case ElementKind::kStatus:
-        deliver(receiver);
-        pass_on(valve_.on_idle(channel, Codec<bool>::decode(payload)));
+        pass_on(valve_.on_idle(rest_channel_, Codec<bool>::decode(element.payload)));
         break;
       default:
         throw Error(
@@ -123,10 +171,16 @@ void GateInput::pass_on(const WatermarkValve::Decision& decision) {
   if (decision.idle == true) head_.idle(true);
 }
 
-void GateInput::on_event(int channel, const Event& event) {
+void GateInput::on_item(int channel, InputGate::Item item) {
+  if (Buffer* buffer = std::get_if<Buffer>(&item.content)) {
+    batch_ = std::move(*buffer);
+    on_buffer(channel);
+    return;
+  }
+  const Event& event = std::get<Event>(item.content);
   switch (event.kind) {
     case Event::Kind::kBarrier:
-      on_barrier(channel, event);
+      on_barrier(channel, item, event);
       break;
     case Event::Kind::kAbortCheckpoint:
       on_checkpoint_aborted(event.checkpoint);
@@ -138,15 +192,39 @@ void GateInput::on_event(int channel, const Event& event) {
   }
 }
 
-void GateInput::on_barrier(int channel, const Event& barrier) {
+void GateInput::on_barrier(int channel, const InputGate::Item& item, const Event& barrier) {
   const CheckpointTrigger trigger = trigger_of(barrier);
-  alignments_.try_emplace(barrier.checkpoint, Alignment{trigger, SystemClock::instance().now(),
-                                                        start_delay_of(trigger)});
-  const BarrierAligner::Decision decision = aligner_.on_barrier(channel, barrier.checkpoint);
+  const bool recorded_before = aligner_.records(channel) == barrier.checkpoint;
+  const BarrierAligner::Decision decision =
+      aligner_.on_barrier(channel, barrier.checkpoint, item.priority);
+  if (decision.accepted) {
+    aligning_.try_emplace(
+        barrier.checkpoint,
+        Aligning{trigger, SystemClock::instance().now(),
+                 recorder_ == nullptr ? MonotonicTime::max() : send_ahead_time_of(trigger),
+                 start_delay_of(trigger), counts_.bytes});
+  }
   if (aligner_.blocked(channel)) {
     channels_[channel].gate->gate->block(channels_[channel].index);
+    // Before the snapshot, or after it and recorded: it can't wait in between.
+    if (rest_channel_ == channel) feed_rest(std::numeric_limits<size_t>::max());
+  }
+  if (decision.accepted && item.priority) {
+    if (!recorded_before) record_partial_buffer(channel, trigger);
+    for (const Buffer& buffer : item.overtaken) record(channel, trigger, buffer);
   }
   execute(decision, "the barrier of a newer checkpoint came before the last of its own");
+}
+
+void GateInput::record_partial_buffer(int channel, const CheckpointTrigger& trigger) {
+  if (rest_channel_ == channel) record(channel, trigger, std::string(rest_));
+  record(channel, trigger, std::string(channels_[channel].assembler.incomplete()));
+}
+
+void GateInput::record(int channel, const CheckpointTrigger& trigger,
+                       InFlightRecorder::Bytes bytes) {
+  const Channel& recorded = channels_[channel];
+  recorder_->record(trigger, recorded.gate->streams[recorded.index], std::move(bytes));
 }
 
 void GateInput::on_checkpoint_aborted(CheckpointId checkpoint) {
@@ -155,20 +233,40 @@ void GateInput::on_checkpoint_aborted(CheckpointId checkpoint) {
 
 void GateInput::execute(const BarrierAligner::Decision& decision, const std::string& why_given_up) {
   for (const CheckpointId checkpoint : decision.aborted) {
-    alignments_.erase(checkpoint);
+    aligning_.erase(checkpoint);
     callbacks_.give_up_checkpoint(checkpoint, why_given_up);
   }
-  if (decision.taken) {
-    const Alignment alignment = alignments_.at(*decision.taken);
-    alignments_.erase(alignments_.begin(), alignments_.upper_bound(*decision.taken));
-    callbacks_.take_checkpoint(alignment.trigger,
-                               {.start_delay = alignment.start_delay,
-                                .alignment = std::chrono::duration_cast<std::chrono::microseconds>(
-                                    SystemClock::instance().now() - alignment.begin)});
-  }
+  if (decision.taken) take(*decision.taken, decision.unaligned);
   for (const int channel : decision.unblocked) {
     channels_[channel].gate->gate->unblock(channels_[channel].index);
   }
+  if (decision.recorded) {
+    const Alignment alignment = alignment_of(aligning_.at(*decision.recorded));
+    aligning_.erase(*decision.recorded);
+    callbacks_.all_recorded(*decision.recorded, alignment);
+  }
+}
+
+void GateInput::take(CheckpointId checkpoint, bool unaligned) {
+  aligning_.erase(aligning_.begin(), aligning_.find(checkpoint));
+  Aligning& aligning = aligning_.at(checkpoint);
+  const CheckpointTrigger trigger = aligning.trigger;
+  const Alignment alignment = alignment_of(aligning);
+  aligning.timeout = MonotonicTime::max();
+  if (!unaligned) aligning_.erase(checkpoint);
+  for (int channel = 0; channel < static_cast<int>(channels_.size()); ++channel) {
+    if (aligner_.records(channel) != checkpoint) continue;
+    record_partial_buffer(channel, trigger);
+    channels_[channel].gate->gate->pull_ahead(channels_[channel].index, checkpoint);
+  }
+  callbacks_.take_checkpoint(trigger, alignment, unaligned);
+}
+
+Alignment GateInput::alignment_of(const Aligning& aligning) const {
+  return {.start_delay = aligning.start_delay,
+          .duration = std::chrono::duration_cast<std::chrono::microseconds>(
+              SystemClock::instance().now() - aligning.begin),
+          .processed_bytes = counts_.bytes - aligning.bytes_before};
 }
 
 }  // namespace weir

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "common/fault_point.h"
 #include "common/log.h"
 #include "proto/control.pb.h"
+#include "taskmanager/task/in_flight_streams.h"
 #include "weir/error.h"
 
 namespace weir {
@@ -25,18 +27,19 @@ constexpr auto kWritablePollInterval = 1ms;
 // A deadline that has passed while nothing can be done about it must not make a busy loop.
 constexpr std::chrono::nanoseconds kShortestWait = 1ms;
 
-MonotonicTime now() {
-  return SystemClock::instance().now();
-}
 Timestamp wall_now_ms() {
   return to_unix_ms(SystemClock::instance().wall_now());
 }
 
-void throw_fault(const absl::Status& status) {
-  if (!status.ok()) throw Error(std::string(status.message()));
+}  // namespace
+
+MonotonicTime Task::now() {
+  return SystemClock::instance().now();
 }
 
-}  // namespace
+void Task::throw_fault(const absl::Status& status) {
+  if (!status.ok()) throw Error(std::string(status.message()));
+}
 
 Task::Task(Options options)
     : options_(std::move(options)),
@@ -117,8 +120,13 @@ void Task::run() {
 void Task::build() {
   const TaskSpec& spec = options_.spec;
   const StreamGraph graph = options_.build_graph();
+  if (spec.unaligned_checkpoints) make_recorder();
+  std::vector<TaskOutputs::Streams> streams;
+  for (const PartitionSpec& output : spec.outputs) {
+    streams.push_back(streams_of(graph, output, spec.subtask));
+  }
   outputs_ = std::make_unique<TaskOutputs>(
-      spec, options_.network, [this] { mailbox_.post([] {}); },
+      spec, std::move(streams), options_.network, [this] { mailbox_.post([] {}); },
       [this](const absl::Status& status) { post_failure(status); });
   {
     MutexLock lock(cancel_mutex_);
@@ -128,6 +136,7 @@ void Task::build() {
   std::vector<ChannelWriter*> channels;
   for (const auto& partition : outputs_->partitions()) channels.push_back(partition.get());
   chain_ = std::make_unique<TaskChain>(graph, spec, channels);
+  head_uid_ = graph.nodes[spec.chain.front()].uid;
   make_operators();
   for (TaskChain::Sink& sink : chain_->sinks()) {
     sinks_.push_back(std::make_unique<SinkDriver>(
@@ -135,9 +144,20 @@ void Task::build() {
         [this](absl::AnyInvocable<void()> function) { post(std::move(function)); },
         options_.commit_backoff));
   }
-  make_input();
+  make_input(graph);
   transition(TaskState::kDeployed);
   WEIR_FAULT_POINT("task.deployed");
+}
+
+void Task::make_recorder() {
+  const TaskSpec& spec = options_.spec;
+  recorder_ = std::make_unique<InFlightRecorder>(
+      absl::StrCat("in-flight-", spec.vertex, "-", spec.subtask),
+      [this](CheckpointId checkpoint, absl::StatusOr<pb::InFlightHandle> handle) {
+        post([this, checkpoint, handle = std::move(handle)]() mutable {
+          on_in_flight_stored(checkpoint, std::move(handle));
+        });
+      });
 }
 
 void Task::make_operators() {
@@ -161,7 +181,7 @@ void Task::make_operators() {
   }
 }
 
-void Task::make_input() {
+void Task::make_input(const StreamGraph& graph) {
   const TaskSpec& spec = options_.spec;
   if (chain_->source()) {
     auto source =
@@ -172,29 +192,48 @@ void Task::make_input() {
     return;
   }
   std::vector<GateInput::Gate> gates;
+  std::vector<RestoredRecords::Channel> restored;
   for (size_t i = 0; i < spec.gates.size(); ++i) {
-    auto gate = options_.network->create_gate(
-        {.name = spec.name,
-         .channels = spec.gates[i].channels,
-         .on_available =
-             [this] {
-               MutexLock lock(wake_up_mutex_);
-               if (wakeable_ != nullptr) wakeable_->wake_up();
-             },
-         .on_failure = [this](const absl::Status& status) { post_failure(status); }});
-    if (!gate.ok()) throw Error(std::string(gate.status().message()));
-    gates.push_back({*std::move(gate), chain_->receivers()[i].get()});
+    gates.push_back({create_gate(spec.gates[i]), chain_->receivers()[i].get(),
+                     is_overtakable(graph, spec.gates[i].edge)
+                         ? BarrierAligner::Channel::kOvertakable
+                         : BarrierAligner::Channel::kInOrder,
+                     streams_of(graph, spec.gates[i], spec.subtask)});
+    for (const RestoredChannel& channel : spec.gates[i].restored) {
+      restored.push_back({channel, chain_->restoring_receivers()[i].get()});
+    }
   }
   input_ = std::make_unique<GateInput>(
-      std::move(gates), chain_->head(), spec.checkpoint_mode,
+      std::move(gates), chain_->head(), spec.checkpoint_mode, recorder_.get(),
+      RestoredRecords(std::move(restored)),
       GateInput::Callbacks{
-          .take_checkpoint = [this](
-                                 const CheckpointTrigger& trigger,
-                                 const AlignmentTimes& times) { take_checkpoint(trigger, times); },
+          .take_checkpoint =
+              [this](const CheckpointTrigger& trigger, const Alignment& alignment, bool unaligned) {
+                take_checkpoint(trigger, alignment, unaligned);
+              },
+          .all_recorded =
+              [this](CheckpointId checkpoint, const Alignment& alignment) {
+                on_inputs_recorded(checkpoint, alignment);
+              },
           .give_up_checkpoint =
               [this](CheckpointId checkpoint, const std::string& why) {
                 give_up_checkpoint(checkpoint, why);
               }});
+}
+
+std::unique_ptr<InputGate> Task::create_gate(const GateSpec& spec) {
+  auto gate = options_.network->create_gate(
+      {.name = options_.spec.name,
+       .channels = spec.channels,
+       .on_available =
+           [this] {
+             MutexLock lock(wake_up_mutex_);
+             if (wakeable_ != nullptr) wakeable_->wake_up();
+           },
+       .on_failure = [this](const absl::Status& status) { post_failure(status); },
+       .on_priority_event = [this] { mailbox_.post([] {}); }});
+  if (!gate.ok()) throw Error(std::string(gate.status().message()));
+  return *std::move(gate);
 }
 
 void Task::open(Generation generation) {
@@ -218,6 +257,7 @@ bool Task::reading() const {
 void Task::step() {
   outputs_->flush_if_due(now());
   snapshot_wait_ = continue_snapshots();
+  if (recording_) continue_recording();
   if (!reading()) {
     wait_in_mailbox(1h);
     return;
@@ -229,6 +269,8 @@ void Task::step() {
     return;
   }
   const MonotonicTime begin = now();
+  input_->poll_events();
+  if (is_terminal(state_)) return;  // a checkpoint failed
   wait_in_mailbox(sinks_writable ? kPollWait : kWritablePollInterval);
   TaskCounters::add(counters_.backpressured_us, now() - begin);
 }
@@ -275,6 +317,12 @@ std::chrono::nanoseconds Task::time_to_wait(std::chrono::nanoseconds most) const
   if (const MonotonicTime flush = outputs_->flush_deadline(); flush != MonotonicTime::max()) {
     wait = std::min(wait, flush - now());
   }
+  const MonotonicTime send_ahead =
+      recording_ && recording_->outputs ? recording_->send_ahead : MonotonicTime::max();
+  const MonotonicTime timeout = input_ == nullptr ? MonotonicTime::max() : input_->next_timeout();
+  if (const MonotonicTime next = std::min(send_ahead, timeout); next != MonotonicTime::max()) {
+    wait = std::min(wait, next - now());
+  }
   for (const auto& op : operators_) {
     const Timestamp timer = opened_ ? op->next_processing_timer() : kMaxWatermark;
     if (timer == kMaxWatermark) continue;
@@ -288,52 +336,6 @@ std::chrono::nanoseconds Task::time_to_wait(std::chrono::nanoseconds most) const
 void Task::advance_processing_time() {
   const Timestamp wall_now = wall_now_ms();
   for (auto& op : operators_) op->advance_processing_time(wall_now);
-}
-
-void Task::on_trigger(const CheckpointTrigger& trigger) {
-  if (!takes_checkpoints()) {
-    reporter_.decline(trigger.checkpoint, "the task is " + std::string(to_string(state_)));
-    return;
-  }
-  if (last_checkpoint_ && trigger.checkpoint <= *last_checkpoint_) return;
-  take_checkpoint(trigger, {.start_delay = start_delay_of(trigger)});
-}
-
-void Task::take_checkpoint(const CheckpointTrigger& trigger, const AlignmentTimes& times) {
-  last_checkpoint_ = trigger.checkpoint;
-  const auto failure = run_user_code([&] { snapshot_and_acknowledge(trigger, times); });
-  if (!failure) return;
-  if (!cancelled_) reporter_.decline(trigger.checkpoint, failure->cause);
-  fail({"checkpoint " + to_string(trigger.checkpoint) + ": " + failure->cause, failure->fatal});
-}
-
-void Task::snapshot_and_acknowledge(const CheckpointTrigger& trigger, const AlignmentTimes& times) {
-  const MonotonicTime begin = now();
-  throw_fault(WEIR_FAULT_POINT_STATUS("task.barrier_received"));
-  pb::AcknowledgeCheckpoint acknowledge;
-  acknowledge.set_checkpoint_id(trigger.checkpoint.value());
-  input_->snapshot(trigger.checkpoint, acknowledge);
-  int parts = 0;
-  for (auto& op : operators_) {
-    pb::OperatorState state;
-    if (op->snapshot(trigger, state)) *acknowledge.add_operators() = std::move(state);
-    if (op->keyed_state() != nullptr) ++parts;
-  }
-  for (auto& sink : sinks_) sink->snapshot(trigger.checkpoint, *acknowledge.add_operators());
-  if (trigger.stop_sources) stopped_ = true;
-  outputs_->broadcast(barrier_of(trigger));
-  acknowledge.set_sync_duration_us(
-      std::chrono::duration_cast<std::chrono::microseconds>(now() - begin).count());
-  acknowledge.set_start_delay_us(times.start_delay.count());
-  acknowledge.set_alignment_duration_us(times.alignment.count());
-  acknowledge_if_complete(pending_.add(std::move(acknowledge), parts, now()));
-}
-
-void Task::acknowledge_if_complete(PendingCheckpoints::Acknowledgement acknowledgement) {
-  if (!acknowledgement) return;
-  throw_fault(WEIR_FAULT_POINT_STATUS("task.snapshot_before_ack"));
-  reporter_.acknowledge(*std::move(acknowledgement));
-  WEIR_FAULT_POINT("task.ack_sent");
 }
 
 std::chrono::nanoseconds Task::continue_snapshots() {
@@ -351,39 +353,6 @@ std::chrono::nanoseconds Task::continue_snapshots() {
     wait = 0ns;
   }
   return wait;
-}
-
-void Task::on_state_stored(CheckpointId checkpoint, const std::string& uid,
-                           absl::StatusOr<pb::KeyedStateHandle> handle) {
-  if (handle.ok()) {
-    acknowledge_if_complete(pending_.on_stored(checkpoint, uid, *std::move(handle), now()));
-  } else if (pending_.drop(checkpoint)) {
-    reporter_.decline(checkpoint, std::string(handle.status().message()));
-  }
-}
-
-void Task::on_aborted(CheckpointId checkpoint) {
-  if (!takes_checkpoints()) return;
-  pending_.drop(checkpoint);
-  for (auto& op : operators_) {
-    if (op->keyed_state() != nullptr) op->keyed_state()->abandon_snapshot(checkpoint);
-  }
-  input_->on_checkpoint_aborted(checkpoint);
-}
-
-void Task::give_up_checkpoint(CheckpointId checkpoint, const std::string& why) {
-  outputs_->broadcast(Event::abort_checkpoint(checkpoint));
-  if (!why.empty()) reporter_.decline(checkpoint, why);
-}
-
-void Task::on_complete(CheckpointId checkpoint) {
-  if (!takes_checkpoints()) return;
-  for (auto& op : operators_) {
-    if (op->keyed_state() != nullptr) op->keyed_state()->on_checkpoint_complete(checkpoint);
-  }
-  if (!sinks_.empty()) WEIR_FAULT_POINT("task.notified_before_commit");
-  for (auto& sink : sinks_) sink->notify_checkpoint_complete(checkpoint);
-  input_->on_checkpoint_complete(checkpoint);
 }
 
 void Task::release_resources() {
@@ -404,6 +373,7 @@ void Task::release_resources() {
   chain_.reset();
   operators_.clear();
   outputs_.reset();
+  recorder_.reset();
 }
 
 void Task::close_parts() {

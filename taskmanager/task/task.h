@@ -22,6 +22,7 @@
 #include "taskmanager/state/keyed_state_backends.h"
 #include "taskmanager/task/checkpoint_trigger.h"
 #include "taskmanager/task/gate_input.h"
+#include "taskmanager/task/in_flight_recorder.h"
 #include "taskmanager/task/operator_driver.h"
 #include "taskmanager/task/pending_checkpoints.h"
 #include "taskmanager/task/sink_driver.h"
@@ -86,10 +87,16 @@ class Task {
   pb::TaskMetrics metrics() const;
 
  private:
+  static MonotonicTime now();
+  // Throws Error if the fault point has struck.
+  static void throw_fault(const absl::Status& status);
+
   void run();
   void build();
+  void make_recorder();
   void make_operators();
-  void make_input();
+  void make_input(const StreamGraph& graph);
+  std::unique_ptr<InputGate> create_gate(const GateSpec& spec);
   void open(Generation generation);
 
   // One step of the thread: a batch, or a wait for something to do.
@@ -102,9 +109,18 @@ class Task {
   std::chrono::nanoseconds time_to_wait(std::chrono::nanoseconds most) const;
   void advance_processing_time();
 
-  void on_trigger(const CheckpointTrigger& trigger);
-  void take_checkpoint(const CheckpointTrigger& trigger, const AlignmentTimes& times);
-  void snapshot_and_acknowledge(const CheckpointTrigger& trigger, const AlignmentTimes& times);
+  void on_trigger(CheckpointTrigger trigger);
+  void take_checkpoint(const CheckpointTrigger& trigger, const Alignment& alignment,
+                       bool unaligned);
+  void snapshot_and_acknowledge(const CheckpointTrigger& trigger, const Alignment& alignment,
+                                bool unaligned);
+  // The barrier goes to the outputs, and records in flight are recorded from here on.
+  void send_barrier(const CheckpointTrigger& trigger, bool ahead);
+  void on_inputs_recorded(CheckpointId checkpoint, const Alignment& alignment);
+  // Sends a barrier ahead that has waited too long; stores what was recorded once it's all.
+  void continue_recording();
+  void drop_checkpoint(CheckpointId checkpoint);
+  void on_in_flight_stored(CheckpointId checkpoint, absl::StatusOr<pb::InFlightHandle> handle);
   void acknowledge_if_complete(PendingCheckpoints::Acknowledgement acknowledgement);
   // The next slices of snapshots that are open; returns until when the ones after them wait.
   std::chrono::nanoseconds continue_snapshots();
@@ -127,6 +143,14 @@ class Task {
   void fail(const Failure& failure);
   void transition(TaskState to, const Failure& failure = {});
 
+  // The records in flight of a checkpoint that was taken: what of them is still to come.
+  struct Recording {
+    CheckpointTrigger trigger;
+    bool inputs = false;            // barriers are missing
+    bool outputs = false;           // the barrier waits, and may overtake
+    MonotonicTime send_ahead = {};  // when it does
+  };
+
   const Options options_;
   TaskReporter reporter_;
   std::atomic<bool> cancelled_{false};
@@ -146,6 +170,9 @@ class Task {
   std::chrono::nanoseconds snapshot_wait_ = std::chrono::nanoseconds::max();  // for next slices
   std::optional<CheckpointId> last_checkpoint_;
   PendingCheckpoints pending_;
+  std::string head_uid_;                        // of the chain's first operator
+  std::unique_ptr<InFlightRecorder> recorder_;  // null: no checkpoint is unaligned
+  std::optional<Recording> recording_;
   std::unique_ptr<TaskOutputs> outputs_;
   std::vector<std::unique_ptr<OperatorDriver>> operators_;  // with the chain's state backends
   std::unique_ptr<TaskChain> chain_;

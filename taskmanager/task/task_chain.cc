@@ -34,7 +34,8 @@ void check_chain(const StreamGraph& graph, const TaskSpec& spec) {
   }
 }
 
-// The edge of the job's graph that a cut one was.
+}  // namespace
+
 const StreamEdge& edge_of(const StreamGraph& graph, const CutEdge& cut) {
   for (const StreamEdge& edge : graph.nodes.at(cut.to).inputs) {
     const bool same_partitioning =
@@ -49,8 +50,6 @@ const StreamEdge& edge_of(const StreamGraph& graph, const CutEdge& cut) {
   }
   refuse(graph.nodes[cut.to], "doesn't read edge " + std::to_string(cut.edge));
 }
-
-}  // namespace
 
 // Connects the nodes' outputs, from the end to the head.
 class TaskChain::Builder {
@@ -76,8 +75,12 @@ class TaskChain::Builder {
     if (chain_.source_) return;
     chain_.head_ = inputs_.at(spec_.chain.front());
     for (const GateSpec& gate : spec_.gates) {
-      chain_.receivers_.push_back(
-          edge_of(graph_, gate.edge).factory->create_receiver(*chain_.head_));
+      const EdgeFactory& factory = *edge_of(graph_, gate.edge).factory;
+      chain_.receivers_.push_back(factory.create_receiver(*chain_.head_));
+      chain_.restoring_receivers_.push_back(
+          gate.restored.empty() ? nullptr
+                                : factory.create_restoring_receiver(*chain_.head_, spec_.key_groups,
+                                                                    spec_.max_parallelism));
     }
   }
 

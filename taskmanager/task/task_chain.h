@@ -11,6 +11,9 @@
 
 namespace weir {
 
+// The edge of the job's graph that a cut one was. Throws FatalError if there is none such.
+const StreamEdge& edge_of(const StreamGraph& graph, const CutEdge& cut);
+
 // The fused operators of one subtask, connected by calls: a head, which a source or other tasks
 // feed, and the tree of operators, sinks and senders to other tasks behind it. Built from the end,
 // each operator is given the output behind it.
@@ -46,6 +49,10 @@ class TaskChain {
   std::optional<Source>& source() { return source_; }
   // Of spec.gates, in their order.
   std::vector<std::unique_ptr<RecordReceiver>>& receivers() { return receivers_; }
+  // The same, for what was in flight; null where nothing was.
+  std::vector<std::unique_ptr<RecordReceiver>>& restoring_receivers() {
+    return restoring_receivers_;
+  }
   // Both downstream first, the order in which they are opened.
   std::vector<Function>& functions() { return functions_; }
   std::vector<Sink>& sinks() { return sinks_; }
@@ -62,6 +69,7 @@ class TaskChain {
   std::vector<Function> functions_;
   OutputBase* head_ = nullptr;
   std::vector<std::unique_ptr<RecordReceiver>> receivers_;
+  std::vector<std::unique_ptr<RecordReceiver>> restoring_receivers_;
   std::optional<Source> source_;
 };
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "common/clock.h"
 #include "common/ids.h"
 #include "weir/output.h"
 #include "weir/source.h"
@@ -25,6 +26,10 @@ class TaskInput {
   // Feeds one batch, waiting at most `wait` for it. kEndOfInput once: the chain was told by
   // kMaxWatermark.
   virtual PollStatus poll(std::chrono::milliseconds wait) = 0;
+  // Handles barriers that came ahead of records, and alignments that take too long. Reads nothing.
+  virtual void poll_events() {}
+  // When poll_events() should be called even if nothing comes.
+  virtual MonotonicTime next_timeout() const { return MonotonicTime::max(); }
   // The chain needs nothing of the batch any more.
   virtual void end_batch() {}
   // Adds what it holds itself.

@@ -8,10 +8,18 @@
 #include "weir/error.h"
 
 namespace weir {
+namespace {
 
-TaskOutputs::TaskOutputs(const TaskSpec& spec, NetworkEnvironment* network,
-                         const std::function<void()>& on_available,
-                         const std::function<void(const absl::Status&)>& on_failure) {
+// For the rest of a batch that was begun while there were buffers: a task that waits for one in the
+// middle of a batch can't handle a barrier.
+constexpr int kOverdraftBuffers = 64;
+
+}  // namespace
+
+TaskOutputs::TaskOutputs(const TaskSpec& spec, std::vector<Streams> streams,
+                         NetworkEnvironment* network, const std::function<void()>& on_available,
+                         const std::function<void(const absl::Status&)>& on_failure)
+    : streams_(std::move(streams)) {
   WEIR_CHECK(spec.outputs.empty() || network != nullptr);
   for (const PartitionSpec& output : spec.outputs) {
     auto partition = network->create_partition(
@@ -20,6 +28,7 @@ TaskOutputs::TaskOutputs(const TaskSpec& spec, NetworkEnvironment* network,
          .name = spec.name,
          .channels = output.channels,
          .buffer_timeout = spec.buffer_timeout,
+         .overdraft = spec.unaligned_checkpoints ? kOverdraftBuffers : 0,
          .on_available = on_available,
          .on_failure = on_failure});
     if (!partition.ok()) throw Error(std::string(partition.status().message()));
@@ -52,6 +61,41 @@ MonotonicTime TaskOutputs::flush_deadline() const {
 
 void TaskOutputs::broadcast(const Event& event) {
   for (const auto& partition : partitions_) partition->broadcast_event(event);
+}
+
+void TaskOutputs::broadcast_ahead(const CheckpointTrigger& trigger, InFlightRecorder& recorder) {
+  const Event barrier = barrier_of(trigger);
+  for (size_t i = 0; i < partitions_.size(); ++i) {
+    if (overtakable(i)) {
+      record(trigger, i, partitions_[i]->broadcast_priority_event(barrier), recorder);
+    } else {
+      partitions_[i]->broadcast_event(barrier);
+    }
+  }
+}
+
+void TaskOutputs::send_ahead(const CheckpointTrigger& trigger, InFlightRecorder& recorder) {
+  for (size_t i = 0; i < partitions_.size(); ++i) {
+    if (!overtakable(i)) continue;
+    record(trigger, i, partitions_[i]->send_ahead(barrier_of(trigger)), recorder);
+  }
+}
+
+bool TaskOutputs::barrier_waits() const {
+  for (size_t i = 0; i < partitions_.size(); ++i) {
+    if (overtakable(i) && partitions_[i]->event_waits()) return true;
+  }
+  return false;
+}
+
+void TaskOutputs::record(const CheckpointTrigger& trigger, size_t partition,
+                         std::vector<std::vector<Buffer>> overtaken,
+                         InFlightRecorder& recorder) const {
+  for (size_t channel = 0; channel < overtaken.size(); ++channel) {
+    for (Buffer& buffer : overtaken[channel]) {
+      recorder.record(trigger, streams_[partition][channel], std::move(buffer));
+    }
+  }
 }
 
 IoCounts TaskOutputs::io_counts() const {

@@ -39,9 +39,19 @@ inline PartitionId partition_id_of(const std::string& job_id, int attempt, int v
           .subtask = subtask};
 }
 
+// Records that were in flight on one channel, in files of the checkpoint (InFlightFile).
+struct RestoredChannel {
+  struct Part {
+    std::vector<std::string> files;
+    int stream = 0;
+  };
+  std::vector<Part> parts;  // in their order
+};
+
 struct GateSpec {
   CutEdge edge;
   std::vector<InputChannel> channels;
+  std::vector<RestoredChannel> restored = {};
 };
 
 struct PartitionSpec {
@@ -65,6 +75,7 @@ struct TaskSpec {
   std::chrono::milliseconds buffer_timeout{100};
   std::string state_backend = "hashmap";
   bool incremental_checkpoints = false;
+  bool unaligned_checkpoints = false;  // barriers may overtake records
   bool allow_non_restored_state = false;
   std::string own_state_root;  // address that all state files of this job's checkpoints are below
   // By uid: what of the checkpoint that the attempt begins with is this subtask's.
