@@ -65,7 +65,7 @@ inline const ConfigOption<int64_t> kTaskSlots{
 inline const ConfigOption<MemorySize> kTaskManagerMemory{
     .key = "taskmanager.memory.process.size",
     .default_value = MemorySize{1728ll << 20},
-    .description = "Memory that a TaskManager plans its buffers for.",
+    .description = "Memory of a TaskManager's process: see below.",
     .minimum = MemorySize{64ll << 20}};
 inline const ConfigOption<double> kManagedMemoryFraction{
     .key = "taskmanager.memory.managed.fraction",

@@ -62,6 +62,15 @@ size_t managed_bytes(const Config& config) {
                              config.get(options::kManagedMemoryFraction));
 }
 
+KeyedStateBackends::Memory state_memory(const Config& config) {
+  const auto process_bytes = static_cast<size_t>(config.get(options::kTaskManagerMemory).bytes);
+  const auto network_bytes =
+      static_cast<size_t>(NetworkEnvironment::Options::of(config).memory_bytes);
+  return {.managed_bytes = managed_bytes(config),
+          .slots = static_cast<int>(config.get(options::kTaskSlots)),
+          .hashmap_bytes = HashMapMemory::limit_of(process_bytes, network_bytes)};
+}
+
 [[noreturn]] void end_stuck_process(const std::string& name) {
   WEIR_LOG_ERROR({}, "ending this process: '{}' didn't end within task.cancellation.timeout", name);
   std::fprintf(stderr, "weir-taskmanager: '%s' didn't end within task.cancellation.timeout\n",
@@ -84,7 +93,7 @@ class TaskManagerProcess::Parts {
         channel_(rpc::make_channel(address_)),
         network_(std::move(network)),
         state_folder_(std::move(state_folder)),
-        state_backends_(state_folder_->path(), managed_bytes(config), slots_),
+        state_backends_(state_folder_->path(), state_memory(config)),
         download_(channel_),
         libraries_(library_folder(config),
                    [this](const std::string& sha256, const std::string& path) {

@@ -65,7 +65,7 @@ struct Storage {
   const std::string folder = std::filesystem::temp_directory_path() / "weir-snapshot-benchmark";
   const std::unique_ptr<storage::CheckpointStorage> storage =
       storage::open_checkpoint_storage(folder + "/checkpoints").value();
-  KeyedStateBackends backends{folder + "/local", kManagedBytes, 1};
+  KeyedStateBackends backends{folder + "/local", {.managed_bytes = kManagedBytes}};
 };
 
 // One subtask with a value, and a timer if wanted, for each of its keys.

@@ -36,7 +36,7 @@ std::string text_of(std::int64_t key) {
 struct Job {
   explicit Job(const char* type)
       : folder(std::filesystem::temp_directory_path() / "weir-state-benchmark"),
-        backends(folder + "/local", kManagedBytes, 1),
+        backends(folder + "/local", {.managed_bytes = kManagedBytes}),
         backend(backends.open(type, "count").value()),
         storage(storage::open_checkpoint_storage(folder + "/checkpoints").value()) {}
   ~Job() {

@@ -37,7 +37,8 @@ class HashMapBackend::Snapshot final : public SnapshotWriter {
   SnapshotDone done_;
 };
 
-HashMapBackend::HashMapBackend() : writer_({.name = "keyed-state"}) {
+HashMapBackend::HashMapBackend(std::shared_ptr<HashMapMemory> memory)
+    : in_memory_(std::move(memory)), writer_({.name = "keyed-state"}) {
   writer_.start();
 }
 

@@ -2,8 +2,10 @@
 
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "common/mailbox.h"
+#include "taskmanager/state/hashmap_memory.h"
 #include "taskmanager/state/keyed_state_backend.h"
 #include "weir/state/backend.h"
 
@@ -14,10 +16,11 @@ namespace weir {
 // when they are two files ahead.
 class HashMapBackend final : public KeyedStateBackend {
  public:
-  HashMapBackend();
+  explicit HashMapBackend(
+      std::shared_ptr<HashMapMemory> memory = std::make_shared<HashMapMemory>());
   ~HashMapBackend() override;
 
-  StateBackend& state_backend() override { return none_; }
+  StateBackend& state_backend() override { return in_memory_; }
   absl::Status restore(KeyedStateBase& state, std::span<const RestoreSource> sources,
                        bool allow_non_restored_state) override;
   void begin_snapshot(KeyedStateBase& state, SnapshotTarget target, SnapshotDone done) override;
@@ -27,7 +30,20 @@ class HashMapBackend final : public KeyedStateBackend {
  private:
   class Snapshot;
 
-  NoBackend none_;
+  class InMemory final : public NoBackend {
+   public:
+    explicit InMemory(std::shared_ptr<HashMapMemory> memory) : memory_(std::move(memory)) {}
+    ~InMemory() override { memory_->give_back(bytes_); }
+    void take_memory(std::size_t bytes) override {
+      memory_->replace(std::exchange(bytes_, bytes), bytes);
+    }
+
+   private:
+    const std::shared_ptr<HashMapMemory> memory_;
+    std::size_t bytes_ = 0;
+  };
+
+  InMemory in_memory_;
   std::shared_ptr<Snapshot> snapshot_;  // the last one
   Mailbox writer_;
 };

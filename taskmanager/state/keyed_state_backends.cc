@@ -9,12 +9,15 @@
 
 namespace weir {
 
-KeyedStateBackends::KeyedStateBackends(std::string folder, std::size_t managed_bytes, int slots)
-    : folder_(std::move(folder)), managed_bytes_(managed_bytes), slots_(slots) {}
+KeyedStateBackends::KeyedStateBackends(std::string folder, const Memory& memory)
+    : folder_(std::move(folder)),
+      managed_bytes_(memory.managed_bytes),
+      slots_(memory.slots),
+      hashmap_memory_(std::make_shared<HashMapMemory>(memory.hashmap_bytes)) {}
 
 absl::StatusOr<std::unique_ptr<KeyedStateBackend>> KeyedStateBackends::open(
     std::string_view type, const std::string& name) {
-  if (type == "hashmap") return std::make_unique<HashMapBackend>();
+  if (type == "hashmap") return std::make_unique<HashMapBackend>(hashmap_memory_);
   if (type != "rocksdb") {
     return absl::InvalidArgumentError(
         absl::StrCat("there is no state backend '", std::string(type),

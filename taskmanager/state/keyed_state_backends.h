@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/mutex.h"
+#include "taskmanager/state/hashmap_memory.h"
 #include "taskmanager/state/keyed_state_backend.h"
 
 namespace weir {
@@ -17,9 +18,14 @@ class RocksDbMemory;
 // Thread-safe; the backends don't need it any more.
 class KeyedStateBackends {
  public:
-  // `folder`: local, for databases. `managed_bytes` for all of them, with `slots` tasks each of
-  // which has one.
-  KeyedStateBackends(std::string folder, std::size_t managed_bytes, int slots);
+  struct Memory {
+    std::size_t managed_bytes = 0;                          // of all databases
+    int slots = 1;                                          // tasks each of which has one
+    std::size_t hashmap_bytes = HashMapMemory::kUnbounded;  // of all tables without a database
+  };
+
+  // `folder`: local, for databases.
+  KeyedStateBackends(std::string folder, const Memory& memory);
 
   // `type` as in state.backend.type. `name`: unique among those that live at a time, a file name.
   absl::StatusOr<std::unique_ptr<KeyedStateBackend>> open(std::string_view type,
@@ -29,6 +35,7 @@ class KeyedStateBackends {
   const std::string folder_;
   const std::size_t managed_bytes_;
   const int slots_;
+  const std::shared_ptr<HashMapMemory> hashmap_memory_;
 
   Mutex mutex_;
   std::shared_ptr<RocksDbMemory> memory_ WEIR_GUARDED_BY(mutex_);  // made for the first database

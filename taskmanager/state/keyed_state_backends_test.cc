@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 TEST(KeyedStateBackendsTest, EachTypeIsOpenedByItsNameAndLeavesNothingBehind) {
   std::string folder = ::testing::TempDir() + "/weir_backends_XXXXXX";
   ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  KeyedStateBackends backends(folder, 64 << 20, 4);
+  KeyedStateBackends backends(folder, {.managed_bytes = 64 << 20, .slots = 4});
   for (const char* type : {"hashmap", "rocksdb"}) {
     auto backend = backends.open(type, "count-0");
     ASSERT_THAT(backend, IsOk());
@@ -33,7 +33,7 @@ TEST(KeyedStateBackendsTest, EachTypeIsOpenedByItsNameAndLeavesNothingBehind) {
 }
 
 TEST(KeyedStateBackendsTest, AnUnknownTypeIsRefused) {
-  EXPECT_THAT(KeyedStateBackends("/nowhere", 64 << 20, 1).open("heap", "x"),
+  EXPECT_THAT(KeyedStateBackends("/nowhere", {}).open("heap", "x"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no state backend 'heap'")));
 }
 

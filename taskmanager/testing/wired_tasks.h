@@ -139,7 +139,7 @@ class WiredTasks {
   std::vector<CutEdge> edges_;
   const std::unique_ptr<NetworkEnvironment> network_ =
       *NetworkEnvironment::start({.memory_bytes = 8 << 20});
-  KeyedStateBackends state_backends_{"", 0, 1};  // hashmap only
+  KeyedStateBackends state_backends_{"", {}};  // hashmap only
   Mutex mutex_;
   CondVar changed_;
   size_t ended_ WEIR_GUARDED_BY(mutex_) = 0;

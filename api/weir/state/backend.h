@@ -65,7 +65,8 @@ class StateBackend {
 
   virtual ~StateBackend() = default;
 
-  // False: all state is in memory, each snapshot is of everything, and nothing below is called.
+  // False: all state is in memory, each snapshot is of everything, and of what is below only
+  // take_memory() is called.
   // True: the backend holds a copy; each snapshot tells it what changed since the last one.
   virtual bool holds_entries() const = 0;
 
@@ -90,10 +91,14 @@ class StateBackend {
   virtual bool take_lost_cuts() { return false; }
   // Blocks until applied_cut() >= cut.
   virtual void wait_until_applied(CutNumber cut) = 0;
+
+  // Told what tables that nothing stands behind take: when that is some MB more, and when a
+  // snapshot begins and it is less. Throws Error if there is no more.
+  virtual void take_memory(std::size_t /*bytes*/) {}
 };
 
 // Behind state that is wholly in memory.
-class NoBackend final : public StateBackend {
+class NoBackend : public StateBackend {
  public:
   bool holds_entries() const override { return false; }
   void multi_get(int, std::span<const std::string_view>,

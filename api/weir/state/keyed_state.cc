@@ -9,6 +9,9 @@
 namespace weir {
 namespace {
 
+// Steps in which tables that have no other place tell what they take.
+constexpr std::size_t kMemoryStepBytes = 4 << 20;
+
 // Below the budget eviction starts early, and takes a bit more than it must.
 std::size_t soft_limit(const StateBackend& backend) {
   const std::size_t budget = backend.memory_budget_bytes();
@@ -36,7 +39,7 @@ KeyedStateBase::KeyedStateBase(StateBackend& backend, KeyGroupRange range, int m
             .make_room = {},
             .key_bytes = {},
             .value_bytes = {}},
-      eviction_bytes_(backend.holds_entries() ? soft_limit(backend) : StateBackend::kUnbounded) {
+      eviction_bytes_(backend.holds_entries() ? soft_limit(backend) : kMemoryStepBytes) {
   core_.clock.tracks_changes = backend.holds_entries();
   core_.make_room = [this] { make_room_if_needed(); };
 }
@@ -67,6 +70,8 @@ CutNumber KeyedStateBase::begin_snapshot(SnapshotOutput& output) {
   if (core_.clock.cut_open) snapshot_some(std::numeric_limits<std::size_t>::max());
   core_.clock.applied = core_.backend.applied_cut();
   if (core_.backend.take_lost_cuts()) change_again();
+  const bool shrunk = core_.clock.memory_bytes + kMemoryStepBytes < eviction_bytes_;
+  if (!core_.backend.holds_entries() && shrunk) take_memory();
   core_.output = &output;
   core_.clock.cut_open = true;
   ++core_.clock.epoch;
@@ -102,6 +107,7 @@ void KeyedStateBase::abandon_snapshot() {
 
 void KeyedStateBase::restore(int table, std::string_view key, std::string_view value) {
   tables_.at(static_cast<std::size_t>(table))->restore(key, value);
+  make_room_if_needed();
 }
 
 void KeyedStateBase::attach_backend() {
@@ -113,7 +119,13 @@ void KeyedStateBase::evict(std::size_t target_bytes, bool write) {
   for (const auto& table : tables_) table->evict(target_bytes, applied, write);
 }
 
+void KeyedStateBase::take_memory() {
+  core_.backend.take_memory(core_.clock.memory_bytes);
+  eviction_bytes_ = core_.clock.memory_bytes + kMemoryStepBytes;
+}
+
 void KeyedStateBase::make_room() {
+  if (!core_.backend.holds_entries()) return take_memory();
   const std::size_t budget = core_.backend.memory_budget_bytes();
   const std::size_t soft = soft_limit(core_.backend);
   const std::size_t target = soft - soft / 16;

@@ -74,10 +74,11 @@ class KeyedStateBase {
  private:
   void change_again();
   void make_room();
+  void take_memory();
   void evict(std::size_t target_bytes, bool write);
 
   std::vector<std::unique_ptr<internal::TableBase>> tables_;
-  std::size_t eviction_bytes_;  // memory at which eviction is tried next
+  std::size_t eviction_bytes_;  // memory at which make_room() is called next
 };
 
 // State by windows or other namespaces, for the current key: see KeyedState::namespaced_state().
