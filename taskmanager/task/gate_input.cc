@@ -65,7 +65,6 @@ bool GateInput::poll_once() {
     counts_.records += restored_.feed(kRecordsPerPart);
     return true;
   }
-  if (recorder_ != nullptr) poll_events();
   if (!rest_.empty()) {
     feed_rest(records_per_poll_);
     return true;
@@ -74,7 +73,7 @@ bool GateInput::poll_once() {
 }
 
 void GateInput::poll_events() {
-  if (!restored_.done()) return;
+  if (recorder_ == nullptr || !restored_.done()) return;
   for (size_t gate = 0; gate < gates_.size(); ++gate) {
     while (std::optional<InputGate::Item> item = gates_[gate].gate->poll_priority()) {
       on_item(first_channel_[gate] + item->channel, *std::move(item));

@@ -262,6 +262,9 @@ void Task::step() {
     wait_in_mailbox(1h);
     return;
   }
+  // Before anything is asked: after a barrier a sink may take no more records.
+  input_->poll_events();
+  if (is_terminal(state_)) return;  // a checkpoint failed
   bool sinks_writable = true;
   for (auto& sink : sinks_) sinks_writable = sink->writable() && sinks_writable;
   if (sinks_writable && outputs_->writable()) {
@@ -269,8 +272,6 @@ void Task::step() {
     return;
   }
   const MonotonicTime begin = now();
-  input_->poll_events();
-  if (is_terminal(state_)) return;  // a checkpoint failed
   wait_in_mailbox(sinks_writable ? kPollWait : kWritablePollInterval);
   TaskCounters::add(counters_.backpressured_us, now() - begin);
 }

@@ -23,8 +23,8 @@ class TaskInput {
   virtual ~TaskInput() = default;
 
   virtual void open(uint64_t generation) = 0;
-  // Feeds one batch, waiting at most `wait` for it. kEndOfInput once: the chain was told by
-  // kMaxWatermark.
+  // Feeds one batch, or handles one barrier that kept its place, waiting at most `wait` for it.
+  // kEndOfInput once: the chain was told by kMaxWatermark.
   virtual PollStatus poll(std::chrono::milliseconds wait) = 0;
   // Handles barriers that came ahead of records, and alignments that take too long. Reads nothing.
   virtual void poll_events() {}

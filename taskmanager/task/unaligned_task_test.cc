@@ -143,8 +143,11 @@ class UnalignedTaskTest : public testing::Test {
   }
   // All tasks' acknowledgements; fewer if some don't come.
   std::vector<pb::AcknowledgeCheckpoint> acknowledged(int64_t checkpoint) {
+    return acknowledged(checkpoint, tasks_->size());
+  }
+  std::vector<pb::AcknowledgeCheckpoint> acknowledged(int64_t checkpoint, size_t tasks) {
     std::vector<pb::AcknowledgeCheckpoint> all;
-    while (all.size() < tasks_->size()) {
+    while (all.size() < tasks) {
       auto message = sender_.wait_for([&](const pb::FromTaskManager& sent) {
         return sent.has_acknowledge_checkpoint() &&
                sent.acknowledge_checkpoint().checkpoint_id() == checkpoint;
@@ -281,6 +284,39 @@ TEST_F(UnalignedTaskTest, ABarrierThatWaitsTooLongIsSentAhead) {
   run(1);
   feed(position_, words_.size());
   expect_all_counted();
+}
+
+TEST_F(UnalignedTaskTest, ASinkThatTakesNothingAfterTheBarrierGetsNothing) {
+  words_.assign(40'000,
+                std::string(100, 'w'));  // buffers of more records than are processed at a time
+  run(1);
+  sink_->with([](MemoryJob& job) { job.writable = false; });
+  feed(0, words_.size());
+  wait_until_all_stand_still();
+  sink_->with([](MemoryJob& job) {
+    job.hang_in_collect = true;
+    job.writable = true;
+  });
+  // At the first of a full buffer's records.
+  ASSERT_TRUE(sink_->wait([&] { return sink_->hanging; }));
+  trigger(1, 0);
+  ASSERT_EQ(acknowledged(1, tasks_->size() - 1).size(), tasks_->size() - 1);
+  size_t written = 0;
+  sink_->with([&](MemoryJob& job) {
+    job.on_prepare = [&] {
+      sink_->with([&](MemoryJob& at_barrier) {
+        at_barrier.writable = false;
+        written = at_barrier.written.size();
+      });
+    };
+    job.hang_in_collect = false;
+  });
+  ASSERT_EQ(acknowledged(1, 1).size(), 1u);
+  const uint64_t backpressured = tasks_->task(kCount).metrics().backpressured_ms();
+  while (tasks_->task(kCount).metrics().backpressured_ms() < backpressured + 50) {
+    std::this_thread::sleep_for(1ms);
+  }
+  sink_->with([&](MemoryJob& job) { EXPECT_EQ(job.written.size(), written); });
 }
 
 TEST_F(UnalignedTaskTest, AnAbortedCheckpointLeavesNothingOpenAndTheNextIsTaken) {

@@ -37,7 +37,7 @@ struct MemoryJob {
 
   // Sink.
   bool writable = true;
-  bool hang_in_collect = false;  // until cancelled
+  bool hang_in_collect = false;  // until cancelled, or let go
   bool hanging = false;
   std::vector<std::string> written;
   int written_since_barrier = 0;
@@ -153,8 +153,10 @@ class MemoryWriter final : public SinkWriter<std::string> {
     if (job_->hang_in_collect) {
       job_->hanging = true;
       job_->changed.notify_all();
-      while (!context_->cancelled()) job_->changed.wait_for(lock, std::chrono::milliseconds(1));
-      throw Error("gave up");
+      while (job_->hang_in_collect && !context_->cancelled()) {
+        job_->changed.wait_for(lock, std::chrono::milliseconds(1));
+      }
+      if (context_->cancelled()) throw Error("gave up");
     }
     job_->written.emplace_back(record);
     ++job_->written_since_barrier;
