@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,9 +60,12 @@ class Client : public TransactionAdmin {
       const std::vector<TransactionState>& states, Deadline deadline);
   absl::StatusOr<std::vector<ListedTransaction>> ask_for_transactions(
       const Broker& broker, const std::vector<TransactionState>& states, Deadline deadline);
-  // The leaders of these partitions; without an entry: none, or the topic is gone.
-  absl::StatusOr<std::map<TopicPartition, Broker>> leaders_of(
-      const std::vector<TopicPartition>& partitions, Deadline deadline);
+  struct Leaders {
+    std::map<TopicPartition, Broker> brokers;  // of the partitions that have one
+    std::set<std::string> no_topics;           // asked for, and not there
+  };
+  absl::StatusOr<Leaders> leaders_of(const std::vector<TopicPartition>& partitions,
+                                     Deadline deadline);
   absl::StatusOr<Connection*> connection_for(const ConfigResource& resource, Deadline deadline);
   absl::StatusOr<ConfigDescription> ask_configs(const ConfigResource& resource,
                                                 const std::vector<std::string>& names,

@@ -9,18 +9,20 @@
 
 namespace weir::kafka::protocol {
 
-absl::StatusOr<std::map<TopicPartition, Broker>> Client::leaders_of(
-    const std::vector<TopicPartition>& partitions, Deadline deadline) {
+absl::StatusOr<Client::Leaders> Client::leaders_of(const std::vector<TopicPartition>& partitions,
+                                                   Deadline deadline) {
   std::vector<std::string> topics;
   for (const TopicPartition& partition : partitions) topics.push_back(partition.topic);
   std::ranges::sort(topics);
   topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
   WEIR_ASSIGN_OR_RETURN(const ClusterMetadata cluster, ask_metadata(topics, deadline));
-  std::map<TopicPartition, Broker> leaders;
+  Leaders leaders;
   for (const TopicMetadata& topic : cluster.topics) {
+    if (topic.error == ErrorCode::kUnknownTopicOrPartition) leaders.no_topics.insert(topic.name);
     for (const PartitionMetadata& partition : topic.partitions) {
       const auto leader = std::ranges::find(cluster.brokers, partition.leader, &Broker::id);
-      if (leader != cluster.brokers.end()) leaders[{topic.name, partition.partition}] = *leader;
+      if (leader != cluster.brokers.end())
+        leaders.brokers[{topic.name, partition.partition}] = *leader;
     }
   }
   return leaders;
@@ -28,13 +30,17 @@ absl::StatusOr<std::map<TopicPartition, Broker>> Client::leaders_of(
 
 absl::StatusOr<std::vector<PartitionProducers>> Client::describe_producers(
     const std::vector<TopicPartition>& partitions, Deadline deadline) {
-  WEIR_ASSIGN_OR_RETURN(const auto leaders, leaders_of(partitions, deadline));
+  WEIR_ASSIGN_OR_RETURN(const Leaders leaders, leaders_of(partitions, deadline));
   std::vector<PartitionProducers> described;
   std::map<HostPort, std::vector<TopicPartition>> by_leader;
   for (const TopicPartition& partition : partitions) {
-    const auto leader = leaders.find(partition);
-    if (leader == leaders.end()) {
-      described.push_back({partition, ErrorCode::kLeaderNotAvailable, {}});
+    const auto leader = leaders.brokers.find(partition);
+    if (leader == leaders.brokers.end()) {
+      const bool gone = leaders.no_topics.contains(partition.topic);
+      described.push_back(
+          {partition,
+           gone ? ErrorCode::kUnknownTopicOrPartition : ErrorCode::kLeaderNotAvailable,
+           {}});
     } else {
       by_leader[{leader->second.host, leader->second.port}].push_back(partition);
     }
@@ -54,9 +60,9 @@ absl::StatusOr<std::vector<PartitionProducers>> Client::describe_producers(
 absl::StatusOr<ErrorCode> Client::write_transaction_marker(const TransactionMarker& marker,
                                                            const TopicPartition& partition,
                                                            Deadline deadline) {
-  WEIR_ASSIGN_OR_RETURN(const auto leaders, leaders_of({partition}, deadline));
-  const auto leader = leaders.find(partition);
-  if (leader == leaders.end()) return ErrorCode::kLeaderNotAvailable;
+  WEIR_ASSIGN_OR_RETURN(const Leaders leaders, leaders_of({partition}, deadline));
+  const auto leader = leaders.brokers.find(partition);
+  if (leader == leaders.brokers.end()) return ErrorCode::kLeaderNotAvailable;
   WEIR_ASSIGN_OR_RETURN(Connection * connection,
                         connection_to({leader->second.host, leader->second.port}, deadline));
   WEIR_ASSIGN_OR_RETURN(const auto response,

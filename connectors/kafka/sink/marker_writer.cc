@@ -47,7 +47,8 @@ absl::Status ensure_markers(protocol::TransactionAdmin& admin,
                     "whether readers see the end of {} in {} can't be told: the job's user needs "
                     "Read on the topic",
                     transactions.front().transactional_id, partition_name(partition.partition));
-    } else if (partition.error != ErrorCode::kNone) {
+    } else if (partition.error != ErrorCode::kNone &&
+               partition.error != ErrorCode::kUnknownTopicOrPartition) {  // nobody reads there
       return absl::UnavailableError(absl::StrCat("DescribeProducers of ",
                                                  partition_name(partition.partition), ": ",
                                                  error_name(partition.error)));

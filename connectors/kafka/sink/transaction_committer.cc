@@ -87,13 +87,13 @@ absl::Status wait_for_markers(protocol::TransactionAdmin& admin,
                         attempt_deadline());
 }
 
-// Readers shall not wait for what is lost.
+// Readers shall not wait for what is lost, nor for what nobody knows any more.
 absl::Status close_lost(protocol::TransactionAdmin& admin, const PreparedTransaction& prepared,
                         const protocol::TransactionDescription& description) {
-  const bool aborted = description.error == protocol::ErrorCode::kNone &&
-                       (description.producer_id != prepared.producer_id ||
-                        description.producer_epoch > prepared.producer_epoch);
-  if (!aborted) return absl::OkStatus();
+  const bool over = description.error != protocol::ErrorCode::kNone ||
+                    description.producer_id != prepared.producer_id ||
+                    description.producer_epoch > prepared.producer_epoch;
+  if (!over) return absl::OkStatus();
   const absl::Status closed = ensure_markers(admin, {decided(prepared, /*committed=*/false)},
                                              prepared.topic_partitions, attempt_deadline());
   if (!absl::IsPermissionDenied(closed)) return closed;
