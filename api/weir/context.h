@@ -13,7 +13,6 @@ struct CheckpointSettings {
   std::chrono::milliseconds timeout{0};
   // How long the job may be down (sink.restart-budget).
   std::chrono::milliseconds restart_budget{0};
-  int concurrent_max = 1;
 };
 
 // Who and where a running operator, source reader, sink writer or coordinator is. Lives as long as

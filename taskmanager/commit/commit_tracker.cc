@@ -79,8 +79,19 @@ CommitTracker::Decision CommitTracker::on_commit_result(std::string_view transac
 }
 
 size_t CommitTracker::unsettled() const {
+  return entries_.size() - count(State::kSettled);
+}
+
+std::optional<CheckpointId> CommitTracker::oldest_committing() const {
+  for (const Entry& entry : entries_) {
+    if (entry.state == State::kCommitting) return CheckpointId(entry.committable.checkpoint_id);
+  }
+  return std::nullopt;
+}
+
+size_t CommitTracker::count(State state) const {
   return std::count_if(entries_.begin(), entries_.end(),
-                       [](const Entry& entry) { return entry.state != State::kSettled; });
+                       [&](const Entry& entry) { return entry.state == state; });
 }
 
 bool CommitTracker::may_release(const Entry& entry) const {

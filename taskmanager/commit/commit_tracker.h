@@ -23,6 +23,9 @@ namespace weir {
 // - A committable is released, so that its transactional id may be used again, when it is settled
 //   and a checkpoint later than the last that carried it is complete. Savepoints carry as
 //   checkpoints do; a plain one is never notified, so it frees nothing.
+// - The sink is behind while kCommittingMax commits are under way: it should take no more records.
+//   Only those count, because nothing but the external system holds them up. What waits for a
+//   checkpoint mustn't stop records, which the checkpoint's barrier may stand behind.
 //
 // Pure: no thread, clock or I/O. Not thread-safe.
 class CommitTracker {
@@ -48,6 +51,11 @@ class CommitTracker {
   // How many aren't settled.
   size_t unsettled() const;
 
+  static constexpr size_t kCommittingMax = 4;
+  size_t committing() const { return count(State::kCommitting); }
+  bool is_behind() const { return committing() >= kCommittingMax; }
+  std::optional<CheckpointId> oldest_committing() const;
+
  private:
   enum class State { kPrepared, kCommitting, kSettled };
 
@@ -57,6 +65,7 @@ class CommitTracker {
     CheckpointId last_carrier;
   };
 
+  size_t count(State state) const;
   bool may_release(const Entry& entry) const;
 
   std::vector<Entry> entries_;  // in the order of their barriers

@@ -52,6 +52,25 @@ TEST_F(CommitTrackerTest, CommitsWhatACompleteCheckpointCovers) {
   EXPECT_THAT(decision.to_release, IsEmpty());
 }
 
+TEST_F(CommitTrackerTest, IsBehindByCommitsUnderWayOnly) {
+  for (int64_t checkpoint = 1; checkpoint <= 10; ++checkpoint) {
+    barrier(checkpoint, {"t" + std::to_string(checkpoint)});
+  }
+  EXPECT_FALSE(tracker_.is_behind());  // a checkpoint must come to an end first
+  notify(3);
+  EXPECT_FALSE(tracker_.is_behind());
+  EXPECT_EQ(tracker_.oldest_committing(), CheckpointId(1));
+  notify(10);
+  EXPECT_EQ(tracker_.committing(), 10u);
+  EXPECT_TRUE(tracker_.is_behind());
+  for (int64_t checkpoint = 1; checkpoint <= 7; ++checkpoint) {
+    EXPECT_TRUE(tracker_.is_behind());
+    committed("t" + std::to_string(checkpoint));  // settled, though not released
+  }
+  EXPECT_FALSE(tracker_.is_behind());
+  EXPECT_EQ(tracker_.oldest_committing(), CheckpointId(8));
+}
+
 TEST_F(CommitTrackerTest, ACommittedTransactionIsCarriedNoMore) {
   barrier(1, {"a"});
   notify(1);

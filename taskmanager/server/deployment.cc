@@ -73,8 +73,6 @@ AttemptInfo attempt_info_of(const std::string& job_id, int attempt, const std::s
   info.checkpoint_settings.interval = config.get(options::kCheckpointInterval);
   info.checkpoint_settings.timeout = config.get(options::kCheckpointTimeout);
   info.checkpoint_settings.restart_budget = config.get(options::kSinkRestartBudget);
-  info.checkpoint_settings.concurrent_max =
-      static_cast<int>(config.get(options::kMaxConcurrentCheckpoints));
   return info;
 }
 

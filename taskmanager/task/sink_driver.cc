@@ -3,9 +3,10 @@
 #include <utility>
 
 #include "api/library/convert.h"
+#include "common/clock.h"
 #include "common/fault_point.h"
+#include "common/log.h"
 #include "proto/control.pb.h"
-
 #include "weir/error.h"
 
 namespace weir {
@@ -54,7 +55,7 @@ void SinkDriver::snapshot(CheckpointId checkpoint, pb::OperatorState& state) {
   state.set_subtask(context_.subtask());
   for (const Committable& committable : *carried) *state.add_committables() = to_proto(committable);
   state.set_writer_state(sink_.writer->snapshot(checkpoint.value()));
-  context_.set_gauge("uncommittedTransactions", static_cast<int64_t>(tracker_.unsettled()));
+  show_commits();
 }
 
 void SinkDriver::notify_checkpoint_complete(CheckpointId checkpoint) {
@@ -64,7 +65,21 @@ void SinkDriver::notify_checkpoint_complete(CheckpointId checkpoint) {
 void SinkDriver::execute(CommitTracker::Decision decision) {
   for (const Committable& committable : decision.to_release) sink_.writer->release(committable);
   if (!decision.to_commit.empty()) runner_->submit(std::move(decision.to_commit));
+  show_commits();
+}
+
+void SinkDriver::show_commits() {
   context_.set_gauge("uncommittedTransactions", static_cast<int64_t>(tracker_.unsettled()));
+  context_.set_gauge("waitsForCommits", tracker_.is_behind() ? 1 : 0);
+  const std::optional<CommitWait::Change> change =
+      commit_wait_.check(tracker_, to_unix_ms(SystemClock::instance().wall_now()));
+  if (!change) return;
+  const LogContext log_context = {.job = JobId::parse(context_.job_id()),
+                                  .attempt = Attempt(context_.attempt()),
+                                  .checkpoint = std::nullopt,
+                                  .subtask = std::nullopt};
+  WEIR_LOG(change->begins ? LogLevel::kWarn : LogLevel::kInfo, log_context, "sink '{}' ({}/{}) {}",
+           sink_.uid, context_.subtask() + 1, context_.parallelism(), change->message);
 }
 
 void SinkDriver::report(const Committable& committable, const CommitResult& result) {

@@ -7,6 +7,7 @@
 #include "absl/functional/any_invocable.h"
 #include "taskmanager/commit/commit_runner.h"
 #include "taskmanager/commit/commit_tracker.h"
+#include "taskmanager/commit/commit_wait.h"
 #include "taskmanager/runtime/attempt_context.h"
 #include "taskmanager/runtime/control_sender.h"
 #include "taskmanager/task/task_chain.h"
@@ -33,7 +34,7 @@ class SinkDriver {
              PostToTask post, CommitRunner::Backoff backoff);
 
   void open(uint64_t generation);
-  bool writable() { return sink_.writer->writable(); }
+  bool writable() { return !tracker_.is_behind() && sink_.writer->writable(); }
   // Prepares, and describes all that the checkpoint must hold.
   void snapshot(CheckpointId checkpoint, pb::OperatorState& state);
   void notify_checkpoint_complete(CheckpointId checkpoint);
@@ -45,6 +46,8 @@ class SinkDriver {
  private:
   void start_runner();
   void execute(CommitTracker::Decision decision);
+  // In the gauges and in the log.
+  void show_commits();
   // On the runner's thread. The report goes out before the tracker stops carrying the committable.
   void report(const Committable& committable, const CommitResult& result);
 
@@ -54,6 +57,7 @@ class SinkDriver {
   const PostToTask post_;
   const CommitRunner::Backoff backoff_;
   CommitTracker tracker_;
+  CommitWait commit_wait_;
   std::unique_ptr<CommitRunner> runner_;  // null before open, or with nothing to commit
 };
 

@@ -15,6 +15,7 @@ enum class Mutation : uint8_t {
   kReuseAfterSavepoint,    // … when a plain savepoint later than its carriers is complete
   kRetriedInitUsed,        // an id whose init was sent twice is used
   kNoGenerationInIds,
+  kFourIds,  // records wait for one of them to be free
   kFlushErrorIgnored,
   // task
   kTaskAbortsPrepared,  // on cancel and failure

@@ -66,6 +66,12 @@ const std::vector<Case>& cases() {
        {Mutation::kRetriedInitUsed},
        [](Scenario& scenario) { scenario.kafka_breaks = 0.1; }},
       {"NoGenerationInIds", {Mutation::kNoGenerationInIds}},
+      {"FourIds",
+       {Mutation::kFourIds},
+       [](Scenario& scenario) {
+         scenario.shuffled = true;
+         scenario.kafka_breaks = 0.1;
+       }},
       {"FlushErrorIgnored",
        {Mutation::kFlushErrorIgnored},
        [](Scenario& scenario) { scenario.delivery_fails = 0.05; }},

@@ -50,8 +50,7 @@ SimulatedWriter::SimulatedWriter(World& world, Process& process, uint64_t genera
       process_(process),
       admin_(world, process),
       generation_(generation),
-      subtask_(subtask),
-      pool_(world.scenario.concurrent_checkpoints) {}
+      subtask_(subtask) {}
 
 std::string SimulatedWriter::id_of(int slot) const {
   const uint64_t generation = world_.broken(Mutation::kNoGenerationInIds) ? 1 : generation_;
@@ -83,6 +82,12 @@ void SimulatedWriter::prepare_handle() {
       prepare_handle();
     }
   });
+}
+
+bool SimulatedWriter::writable() const {
+  if (pool_.is_open()) return true;
+  if (world_.broken(Mutation::kFourIds) && pool_.prepared_count() >= 4) return false;
+  return pool_.has_ready();
 }
 
 void SimulatedWriter::write(int partition, OutputRecord record) {
@@ -257,9 +262,8 @@ void SimulatedCommitter::close_lost(const Committable& committable, Report repor
                                     const kafka::protocol::TransactionDescription& description,
                                     const std::string& message) {
   const kafka::PreparedTransaction prepared = parse(committable);
-  if (description.error != ErrorCode::kNone ||
-      (description.producer_id == prepared.producer_id &&
-       description.producer_epoch <= prepared.producer_epoch)) {
+  if (description.error == ErrorCode::kNone && description.producer_id == prepared.producer_id &&
+      description.producer_epoch <= prepared.producer_epoch) {
     return settle(committable, report, {CommitStatus::kLost, message});
   }
   ensure_markers(committable, false, report, message);

@@ -29,7 +29,7 @@ class SimulatedWriter {
   SimulatedWriter(World& world, Process& process, uint64_t generation, int subtask);
 
   void open() { prepare_handle(); }
-  bool writable() const { return pool_.is_open() || pool_.has_ready(); }
+  bool writable() const;
   void write(int partition, OutputRecord record);
   // Nothing: what was written may be missing, the task must fail.
   void prepare_commit(std::function<void(std::optional<std::vector<Committable>>)> done);

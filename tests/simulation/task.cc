@@ -11,7 +11,6 @@ namespace {
 constexpr int64_t kPollMinUs = 1 * kMillisecond;
 constexpr int64_t kPollMaxUs = 5 * kMillisecond;
 constexpr size_t kChannelItemsMax = 16;
-constexpr int64_t kExhaustedMaxUs = 800 * kMillisecond;
 
 pb::Committable to_proto(const Committable& committable) {
   pb::Committable proto;
@@ -58,7 +57,6 @@ void SimulatedTask::start(uint64_t generation, std::vector<SimulatedTask*> peers
       outgoing_.back()->on_closed(Connection::kServer, [peer] { peer->fail("a channel broke"); });
     }
   }
-  writable_us_ = world_.events.now_us();
   reports_.running();
   process_.after(world_.random.between(kPollMinUs, kPollMaxUs), [this] { poll(); });
 }
@@ -77,7 +75,7 @@ void SimulatedTask::write(const RecordId& record) {
 }
 
 bool SimulatedTask::congested() const {
-  if (!aligner_) return flushing_ || !writer_->writable();
+  if (!aligner_) return flushing_ || !writable();
   return std::any_of(peers_.begin(), peers_.end(), [this](const SimulatedTask* peer) {
     const auto& channels = peer->channels_;
     return channels.empty() || channels[static_cast<size_t>(subtask_)].size() >= kChannelItemsMax;
@@ -106,13 +104,7 @@ void SimulatedTask::poll() {
     }
   }
   report_drained();
-  if (!aligner_) return;
-  pump();
-  // A barrier behind records that wait for a free id never comes, so no id is freed either: after a
-  // while only a restart, whose recovery settles what is prepared, gets the job out of this.
-  const int64_t now_us = world_.events.now_us();
-  if (writer_->writable()) writable_us_ = now_us;
-  if (now_us - writable_us_ > kExhaustedMaxUs) fail("no transactional id is free");
+  if (aligner_) pump();
 }
 
 void SimulatedTask::report_drained() {
@@ -169,7 +161,7 @@ void SimulatedTask::pump() {
     for (int channel = 0; channel < static_cast<int>(channels_.size()); ++channel) {
       const auto& items = channels_[static_cast<size_t>(channel)];
       if (items.empty() || aligner_->blocked(channel)) continue;
-      if (items.front().barrier || writer_->writable()) readable.push_back(channel);
+      if (items.front().barrier || writable()) readable.push_back(channel);
     }
     if (readable.empty()) return;
     const int channel = world_.random.pick(readable);

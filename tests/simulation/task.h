@@ -77,6 +77,7 @@ class SimulatedTask {
   pb::OperatorState source_state() const;
   void deliver(int channel, Item item);
   void pump();
+  bool writable() const { return !tracker_.is_behind() && writer_->writable(); }
   void apply(const BarrierAligner::Decision& decision);
   void prepare(CheckpointId checkpoint);
   void prepared(CheckpointId checkpoint, pb::OperatorState sink,
@@ -111,7 +112,6 @@ class SimulatedTask {
   CommitTracker tracker_;
   bool flushing_ = false;
   CheckpointId last_barrier_{0};
-  int64_t writable_us_ = 0;  // the last time
   // What broken tasks need to know to break the rules.
   struct Carried {
     Committable committable;

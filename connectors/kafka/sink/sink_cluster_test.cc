@@ -13,6 +13,7 @@
 
 #include "connectors/kafka/protocol/client.h"
 #include "connectors/kafka/protocol/client_config.h"
+#include "connectors/kafka/sink/kafka_committable.h"
 #include "connectors/kafka/sink/transactional_id.h"
 #include "connectors/kafka/testing/fake_context.h"
 #include "tests/cluster/kafka_fixture.h"
@@ -175,21 +176,20 @@ TEST_F(SinkClusterTest, IdsDoNotGrowOverTwoHundredCheckpoints) {
   EXPECT_THAT(std::set<std::string>(seen.begin(), seen.end()), SizeIs(200));
 }
 
-TEST_F(SinkClusterTest, TheWriterWaitsWhenEveryIdAwaitsItsCommit) {
+TEST_F(SinkClusterTest, TheWriterGoesOnUnderNewIdsWhileOthersAwaitTheirCommits) {
   Writer writer = open_writer(options());
   std::vector<Committable> prepared;
-  for (int checkpoint = 1; checkpoint <= 4; ++checkpoint) {
-    writer.write("x");
+  for (int checkpoint = 1; checkpoint <= 8; ++checkpoint) {
+    writer.write(std::to_string(checkpoint));
     prepared.push_back(prepare(writer, checkpoint));
   }
-  EXPECT_FALSE(writer.core->writable());
-  EXPECT_EQ(writer.context->gauge("waitsForCommits"), 1);
-  ASSERT_EQ(commit(prepared[0]).status, CommitStatus::kCommitted);
-  writer.core->release(prepared[0]);
-  while (!writer.core->writable()) std::this_thread::yield();
-  writer.write("y");
-  ASSERT_EQ(commit(prepare(writer, 5)).status, CommitStatus::kCommitted);
-  EXPECT_THAT(broker().read_uncommitted(topic_), SizeIs(5));
+  EXPECT_EQ(writer.context->gauge("preparedTransactions"), 8);
+  for (const Committable& committable : prepared) {
+    ASSERT_EQ(commit(committable).status, CommitStatus::kCommitted);
+    writer.core->release(committable);
+  }
+  EXPECT_EQ(writer.context->gauge("preparedTransactions"), 0);
+  EXPECT_THAT(broker().read_committed(topic_), SizeIs(8));
 }
 
 TEST_F(SinkClusterTest, ARecoveryCommitsTheCheckpointAndFencesTheRest) {
@@ -327,6 +327,16 @@ TEST_F(SinkClusterTest, ATransactionThatTimedOutIsLostAndSaysWhat) {
   const CommitResult result = commit(committable);
   EXPECT_EQ(result.status, CommitStatus::kLost);
   EXPECT_THAT(result.message, AllOf(HasSubstr(committable.transaction), HasSubstr("timeout")));
+}
+
+TEST_F(SinkClusterTest, ATransactionThatNobodyKnowsIsLostWhetherItsTopicsAreThereOrNot) {
+  const PreparedTransaction forgotten{.transactional_id = prefix_ + ":out:1:0:0",
+                                      .producer_id = 1'000'000,
+                                      .producer_epoch = 0,
+                                      .topic_partitions = {{"deleted", 0}, {topic_, 0}}};
+  const CommitResult result = commit(to_committable(forgotten, 1, {}, 0));
+  EXPECT_EQ(result.status, CommitStatus::kLost);
+  EXPECT_THAT(result.message, HasSubstr("has expired"));
 }
 
 TEST_F(SinkClusterTest, ARecordThatIsTooLargeIsNamedWithTopicSizeAndLimit) {

@@ -7,16 +7,10 @@
 
 namespace weir::kafka {
 
-TransactionPool::TransactionPool(int concurrent_checkpoints_max)
-    : capacity_(concurrent_checkpoints_max + 3) {
-  WEIR_CHECK(concurrent_checkpoints_max >= 1) << concurrent_checkpoints_max;
-}
-
 std::optional<int> TransactionPool::start_preparing() {
   if (find(State::kReady) || find(State::kPreparing)) return std::nullopt;
   std::optional<int> slot = find(State::kFree);
   if (!slot) {
-    if (slot_count() - count(State::kRetired) >= capacity_) return std::nullopt;
     slot = slot_count();
     states_.push_back(State::kFree);
   }
@@ -51,10 +45,6 @@ int TransactionPool::prepare() {
 
 void TransactionPool::release(int slot) {
   move(slot, State::kPrepared, State::kFree);
-}
-
-bool TransactionPool::exhausted() const {
-  return prepared_count() == capacity_;
 }
 
 TransactionPool::State TransactionPool::state(int slot) const {

@@ -15,21 +15,16 @@ namespace weir::kafka {
 // is known and no recovery can ask for it any more), and then only by a fresh handle whose init has
 // raised the epoch. An init that was sent more than once may arrive once more later and abort what
 // was opened meanwhile, so such an id is retired until the attempt ends, and a new number takes its
-// place. When all ids wait for their commits there is none to open: the writer waits.
+// place. When all ids are taken a new number joins them: were one awaited, the barrier of the
+// checkpoint that frees it could stand behind records that wait for it. So there are as many ids as
+// transactions await a checkpoint, their commit (CommitTracker bounds those) or their release.
 //
 // Pure: no I/O, no thread. Calls that no state allows are bugs and abort the process.
 class TransactionPool {
  public:
   enum class State { kFree, kPreparing, kReady, kOpen, kPrepared, kRetired };
 
-  explicit TransactionPool(int concurrent_checkpoints_max);
-
-  // Ids in use at once: one for each checkpoint under way, two more whose commits are awaited, and
-  // one made ready.
-  int capacity() const { return capacity_; }
-
-  // The slot that a fresh handle is to be made for now; nothing while one is ready or under way, or
-  // when all ids are taken.
+  // The slot that a fresh handle is to be made for now; nothing while one is ready or under way.
   std::optional<int> start_preparing();
   // How that ended; `init_attempts`: InitProducerId requests that were sent. False if the id is
   // retired: its handle must be dropped.
@@ -46,8 +41,6 @@ class TransactionPool {
   bool has_ready() const { return count(State::kReady) > 0; }
   bool is_open() const { return count(State::kOpen) > 0; }
   int prepared_count() const { return count(State::kPrepared); }
-  // Every id waits for its commit, so only release() helps.
-  bool exhausted() const;
 
   State state(int slot) const;
   // Slots 0 … slot_count() - 1 have been used by this attempt, retired ones among them.
@@ -58,7 +51,6 @@ class TransactionPool {
   std::optional<int> find(State state) const;
   void move(int slot, State from, State to);
 
-  const int capacity_;
   std::vector<State> states_;
 };
 

@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/clock.h"
-#include "common/log.h"
 #include "connectors/kafka/sink/kafka_committable.h"
 #include "connectors/kafka/sink/sink_config.h"
 #include "connectors/kafka/sink/transactional_id.h"
@@ -26,15 +24,10 @@ std::unique_ptr<protocol::TransactionAdmin> admin_or_throw(const KafkaSinkOption
   return *std::move(admin);
 }
 
-std::int64_t wall_ms() {
-  return to_unix_ms(SystemClock::instance().wall_now());
-}
-
 }  // namespace
 
 void TransactionalSinkWriter::open(RuntimeContext& context) {
   SinkWriterWithProducer::open(context);
-  pool_.emplace(context.checkpoint_settings().concurrent_max);
   admin_ = admin_or_throw(options());
   maker_ = std::make_unique<TransactionMaker>(properties(), admin_or_throw(options()));
   advance(std::chrono::milliseconds(0));
@@ -52,13 +45,13 @@ void TransactionalSinkWriter::advance(std::chrono::milliseconds wait) {
   if (std::optional<absl::StatusOr<ReadyTransaction>> made = maker_->take(wait)) {
     if (!made->ok()) throw Error("KafkaSink: " + std::string(made->status().message()));
     ReadyTransaction& transaction = **made;
-    if (pool_->init_succeeded(transaction.slot, transaction.init_attempts)) {
+    if (pool_.init_succeeded(transaction.slot, transaction.init_attempts)) {
       ready_ = std::move(transaction);
     } else {
       maker_->drop(std::move(transaction.producer));
     }
   }
-  if (const std::optional<int> slot = pool_->start_preparing()) {
+  if (const std::optional<int> slot = pool_.start_preparing()) {
     maker_->make(*slot,
                  format_transactional_id({options().transactional_id_prefix, context().uid(),
                                           context().generation(), context().subtask(), *slot}),
@@ -75,7 +68,7 @@ bool TransactionalSinkWriter::writable() {
 
 Producer& TransactionalSinkWriter::begin() {
   wait_for_ready();
-  pool_->open();
+  pool_.open();
   open_ = std::exchange(ready_, std::nullopt);
   producer_ = std::move(open_->producer);
   const absl::Status status = producer_->begin_transaction();
@@ -120,7 +113,7 @@ std::vector<Committable> TransactionalSinkWriter::prepare_commit(std::int64_t ch
   std::vector<Committable> committables;
   committables.push_back(
       to_committable(prepared, checkpoint_id, std::move(ranges), description.start_time_ms));
-  commit_wait_.prepared(pool_->prepare(), checkpoint_id, wall_ms());
+  pool_.prepare();
   open_.reset();
   maker_->drop(std::move(producer_));
   advance(std::chrono::milliseconds(0));
@@ -149,7 +142,7 @@ std::string TransactionalSinkWriter::snapshot(std::int64_t /*checkpoint_id*/) {
   state.set_transactional_id_prefix(options().transactional_id_prefix);
   state.set_generation(context().generation());
   state.set_subtask(context().subtask());
-  state.set_slot_count(pool_->slot_count());
+  state.set_slot_count(pool_.slot_count());
   return state.SerializeAsString();
 }
 
@@ -159,25 +152,14 @@ void TransactionalSinkWriter::release(const Committable& committable) {
   const std::optional<TransactionalId> id = parse_transactional_id(prepared->transactional_id);
   // Restored committables are other attempts' and in no pool of this one.
   if (!id || id->generation != context().generation() || id->subtask != context().subtask()) return;
-  pool_->release(id->slot);
-  commit_wait_.released(id->slot);
+  pool_.release(id->slot);
   advance(std::chrono::milliseconds(0));
   show_pool();
 }
 
 void TransactionalSinkWriter::show_pool() {
-  context().set_gauge("preparedTransactions", pool_->prepared_count());
-  context().set_gauge("transactionalIds", pool_->slot_count());
-  context().set_gauge("waitsForCommits", pool_->exhausted() ? 1 : 0);
-  const std::optional<CommitWait::Change> change =
-      commit_wait_.check(pool_->exhausted(), wall_ms());
-  if (!change) return;
-  const LogContext log_context = {.job = JobId::parse(context().job_id()),
-                                  .attempt = Attempt(context().attempt()),
-                                  .checkpoint = std::nullopt,
-                                  .subtask = std::nullopt};
-  WEIR_LOG(change->begins ? LogLevel::kWarn : LogLevel::kInfo, log_context, "sink '{}' ({}/{}) {}",
-           context().uid(), context().subtask() + 1, context().parallelism(), change->message);
+  context().set_gauge("preparedTransactions", pool_.prepared_count());
+  context().set_gauge("transactionalIds", pool_.slot_count());
 }
 
 void TransactionalSinkWriter::close() {

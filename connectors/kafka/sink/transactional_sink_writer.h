@@ -9,7 +9,6 @@
 
 #include "connectors/kafka/protocol/transaction_admin.h"
 #include "connectors/kafka/sink/commit_decision.h"
-#include "connectors/kafka/sink/commit_wait.h"
 #include "connectors/kafka/sink/sink_writer.h"
 #include "connectors/kafka/sink/transaction_maker.h"
 #include "connectors/kafka/sink/transaction_pool.h"
@@ -37,11 +36,9 @@ class TransactionalSinkWriter final : public SinkWriterWithProducer {
   void advance(std::chrono::milliseconds wait);
   void wait_for_ready();
   protocol::TransactionDescription describe(const std::string& transactional_id);
-  // In the gauges and in the log.
   void show_pool();
 
-  std::optional<TransactionPool> pool_;
-  CommitWait commit_wait_;
+  TransactionPool pool_;
   std::unique_ptr<protocol::TransactionAdmin> admin_;
   std::unique_ptr<TransactionMaker> maker_;
   std::optional<ReadyTransaction> ready_;  // its slot is READY

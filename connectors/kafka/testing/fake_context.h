@@ -44,7 +44,7 @@ class FakeContext : public Base {
   int attempt_ = 0;
   std::uint64_t generation_ = 1;
   CheckpointSettings settings_{std::chrono::seconds(1), std::chrono::seconds(10),
-                               std::chrono::seconds(10), 1};
+                               std::chrono::seconds(10)};
   std::atomic<bool> cancelled_{false};
 
  private:
