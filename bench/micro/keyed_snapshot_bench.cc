@@ -74,7 +74,7 @@ class Subtask {
   Subtask(Storage& storage, const char* type, KeyGroupRange range = {0, kMaxParallelism - 1})
       : storage_(storage),
         name_("count-" + std::to_string(range.first)),
-        backend_(storage.backends.open(type, name_).value()),
+        backend_(storage.backends.open(type, name_, 1).value()),
         state_(backend_->state_backend(), range, kMaxParallelism),
         value_(state_.get_state(ValueStateDescriptor<std::string>("value"))),
         timers_(state_.timers("timers")) {}

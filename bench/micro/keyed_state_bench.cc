@@ -37,7 +37,7 @@ struct Job {
   explicit Job(const char* type)
       : folder(std::filesystem::temp_directory_path() / "weir-state-benchmark"),
         backends(folder + "/local", {.managed_bytes = kManagedBytes}),
-        backend(backends.open(type, "count").value()),
+        backend(backends.open(type, "count", 1).value()),
         storage(storage::open_checkpoint_storage(folder + "/checkpoints").value()) {}
   ~Job() {
     backend.reset();

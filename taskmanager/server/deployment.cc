@@ -1,5 +1,6 @@
 #include "taskmanager/server/deployment.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "common/config.h"
@@ -76,6 +77,14 @@ AttemptInfo attempt_info_of(const std::string& job_id, int attempt, const std::s
   return info;
 }
 
+// Slot i runs the subtasks i of all nodes.
+int keyed_in_slot(const pb::JobGraph& graph, int slot) {
+  const auto in_slot = [slot](const pb::JobGraph::Node& node) {
+    return node.keyed() && node.parallelism() > slot;
+  };
+  return static_cast<int>(std::count_if(graph.nodes().begin(), graph.nodes().end(), in_slot));
+}
+
 }  // namespace
 
 AttemptInfo attempt_info_of(const std::string& job_id, int attempt, const pb::JobGraph& graph) {
@@ -107,6 +116,7 @@ TaskSpec task_spec_of(const pb::DeployTask& request) {
                                spec.checkpoint_mode == BarrierAligner::Mode::kExactlyOnce;
   spec.buffer_timeout = config.get(options::kBufferTimeout);
   spec.state_backend = config.get(options::kStateBackend);
+  spec.keyed_in_slot = keyed_in_slot(request.graph(), spec.subtask);
   spec.incremental_checkpoints = config.get(options::kIncrementalCheckpoints);
   spec.allow_non_restored_state = request.graph().allow_non_restored_state();
   const auto storage = storage::open_checkpoint_storage(config.get(options::kCheckpointFolder));

@@ -15,8 +15,9 @@ KeyedStateBackends::KeyedStateBackends(std::string folder, const Memory& memory)
       slots_(memory.slots),
       hashmap_memory_(std::make_shared<HashMapMemory>(memory.hashmap_bytes)) {}
 
-absl::StatusOr<std::unique_ptr<KeyedStateBackend>> KeyedStateBackends::open(
-    std::string_view type, const std::string& name) {
+absl::StatusOr<std::unique_ptr<KeyedStateBackend>> KeyedStateBackends::open(std::string_view type,
+                                                                            const std::string& name,
+                                                                            int in_slot) {
   if (type == "hashmap") return std::make_unique<HashMapBackend>(hashmap_memory_);
   if (type != "rocksdb") {
     return absl::InvalidArgumentError(
@@ -29,7 +30,9 @@ absl::StatusOr<std::unique_ptr<KeyedStateBackend>> KeyedStateBackends::open(
     if (memory_ == nullptr) memory_ = std::make_shared<RocksDbMemory>(managed_bytes_, slots_);
     memory = memory_;
   }
-  return RocksDbBackend::open({.folder = absl::StrCat(folder_, "/", name), .memory = memory});
+  return RocksDbBackend::open({.folder = absl::StrCat(folder_, "/", name),
+                               .memory = memory,
+                               .table_bytes = memory->table_bytes(in_slot)});
 }
 
 }  // namespace weir

@@ -20,7 +20,7 @@ class KeyedStateBackends {
  public:
   struct Memory {
     std::size_t managed_bytes = 0;                          // of all databases
-    int slots = 1;                                          // tasks each of which has one
+    int slots = 1;                                          // with equal parts of that
     std::size_t hashmap_bytes = HashMapMemory::kUnbounded;  // of all tables without a database
   };
 
@@ -28,8 +28,9 @@ class KeyedStateBackends {
   KeyedStateBackends(std::string folder, const Memory& memory);
 
   // `type` as in state.backend.type. `name`: unique among those that live at a time, a file name.
+  // `in_slot`: how many the slot opens, this one too: its memory is divided among them.
   absl::StatusOr<std::unique_ptr<KeyedStateBackend>> open(std::string_view type,
-                                                          const std::string& name);
+                                                          const std::string& name, int in_slot);
 
  private:
   const std::string folder_;

@@ -1,13 +1,15 @@
 #include "taskmanager/state/keyed_state_backends.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/status_matchers.h"
+#include "taskmanager/state/testing/rocksdb_backend_fixture.h"
 
 namespace weir {
 namespace {
@@ -15,11 +17,10 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(KeyedStateBackendsTest, EachTypeIsOpenedByItsNameAndLeavesNothingBehind) {
-  std::string folder = ::testing::TempDir() + "/weir_backends_XXXXXX";
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  KeyedStateBackends backends(folder, {.managed_bytes = 64 << 20, .slots = 4});
+  const LocalFolder folder;
+  KeyedStateBackends backends(folder.path(), {.managed_bytes = 64 << 20, .slots = 4});
   for (const char* type : {"hashmap", "rocksdb"}) {
-    auto backend = backends.open(type, "count-0");
+    auto backend = backends.open(type, "count-0", 1);
     ASSERT_THAT(backend, IsOk());
     EXPECT_EQ((*backend)->state_backend().holds_entries(), type == std::string("rocksdb"));
     KeyedState<std::int64_t> state((*backend)->state_backend(), {0, 127}, 128);
@@ -28,12 +29,29 @@ TEST(KeyedStateBackendsTest, EachTypeIsOpenedByItsNameAndLeavesNothingBehind) {
     count.update(7);
     EXPECT_EQ(count.value_or(0), 7);
   }
-  EXPECT_TRUE(std::filesystem::is_empty(folder));
-  std::filesystem::remove_all(folder);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(KeyedStateBackendsTest, AllDatabasesOfAllSlotsStayWithinTheirMemory) {
+  constexpr std::size_t kManagedBytes = 64 << 20;
+  const LocalFolder folder;
+  KeyedStateBackends backends(folder.path(), {.managed_bytes = kManagedBytes, .slots = 3});
+  std::vector<std::unique_ptr<KeyedStateBackend>> opened;
+  std::size_t table_bytes = 0;
+  for (const int in_slot : {1, 2, 3}) {
+    for (int i = 0; i < in_slot; ++i) {
+      auto backend = backends.open("rocksdb", absl::StrCat("count-", in_slot, "-", i), in_slot);
+      ASSERT_THAT(backend, IsOk());
+      table_bytes += (*backend)->state_backend().memory_budget_bytes();
+      opened.push_back(*std::move(backend));
+    }
+  }
+  EXPECT_LE(table_bytes, kManagedBytes / 2);
+  EXPECT_GT(table_bytes, kManagedBytes / 2 - 100);
 }
 
 TEST(KeyedStateBackendsTest, AnUnknownTypeIsRefused) {
-  EXPECT_THAT(KeyedStateBackends("/nowhere", {}).open("heap", "x"),
+  EXPECT_THAT(KeyedStateBackends("/nowhere", {}).open("heap", "x", 1),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no state backend 'heap'")));
 }
 

@@ -54,7 +54,6 @@ absl::Status make_empty_folder(const std::string& folder) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RocksDbBackend>> RocksDbBackend::open(RocksDbOptions options) {
-  if (options.table_bytes == 0) options.table_bytes = options.memory->table_bytes_per_slot();
   WEIR_RETURN_IF_ERROR(make_empty_folder(options.folder));
   std::unique_ptr<RocksDbBackend> backend(new RocksDbBackend(std::move(options)));
   WEIR_RETURN_IF_ERROR(backend->open_store());

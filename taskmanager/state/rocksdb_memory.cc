@@ -13,6 +13,11 @@ RocksDbMemory::RocksDbMemory(std::size_t managed_bytes, int slots)
   WEIR_CHECK(slots > 0);
 }
 
+std::size_t RocksDbMemory::table_bytes(int databases_in_slot) const {
+  WEIR_CHECK(databases_in_slot > 0);
+  return table_bytes_per_slot_ / static_cast<std::size_t>(databases_in_slot);
+}
+
 std::size_t RocksDbMemory::used_bytes() const {
   return cache_->GetUsage();
 }

@@ -11,7 +11,7 @@ class WriteBufferManager;
 namespace weir {
 
 // The memory that all databases of a TaskManager share (taskmanager.memory.managed.*): half for the
-// tables in front of them, a slot's share each; half for the block cache, in which the write
+// tables in front of them, the same for each slot; half for the block cache, in which the write
 // buffers are counted too. Thread-safe.
 class RocksDbMemory {
  public:
@@ -21,7 +21,8 @@ class RocksDbMemory {
   const std::shared_ptr<rocksdb::WriteBufferManager>& write_buffers() const {
     return write_buffers_;
   }
-  std::size_t table_bytes_per_slot() const { return table_bytes_per_slot_; }
+  // For each of so many databases in one slot.
+  std::size_t table_bytes(int databases_in_slot) const;
   // Of block cache and write buffers, now.
   std::size_t used_bytes() const;
 

@@ -166,7 +166,8 @@ void Task::make_operators() {
     std::unique_ptr<KeyedStateBackend> backend;
     if (function.keyed) {
       auto opened = options_.state_backends->open(
-          spec.state_backend, spec.attempt.job_id + "-" + keyed_state_name(spec, function.node));
+          spec.state_backend, spec.attempt.job_id + "-" + keyed_state_name(spec, function.node),
+          spec.keyed_in_slot);
       if (!opened.ok()) throw Error(std::string(opened.status().message()));
       backend = *std::move(opened);
     }

@@ -74,6 +74,7 @@ struct TaskSpec {
   BarrierAligner::Mode checkpoint_mode = BarrierAligner::Mode::kExactlyOnce;
   std::chrono::milliseconds buffer_timeout{100};
   std::string state_backend = "hashmap";
+  int keyed_in_slot = 1;  // operators with keyed state in the task's slot
   bool incremental_checkpoints = false;
   bool unaligned_checkpoints = false;  // barriers may overtake records
   bool allow_non_restored_state = false;
