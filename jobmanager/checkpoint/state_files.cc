@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "common/storage/checkpoint_storage.h"
+#include "common/storage/shared_file_name.h"
 #include "jobmanager/checkpoint/checkpoint_loader.h"
 
 namespace weir {
@@ -75,6 +76,7 @@ void StateFiles::take_stock(const pb::JobRecord& record) {
     complete_ = complete_ && loaded.ok();
     if (loaded.ok()) registry_.add(pointer.path(), loaded->manifest);
   }
+  given_up_.clear();
   leftover_folders_.clear();
   leftover_files_.clear();
   unfinished_files_.clear();
@@ -140,11 +142,35 @@ absl::Status StateFiles::delete_subsumed(const pb::JobRecord& before, const pb::
     if (!old.savepoint()) first_error.Update(delete_folder(old.path()));
     first_error.Update(delete_shared(registry_.remove(old.path())));
   }
+  if (!after.checkpoints().empty()) {
+    first_error.Update(delete_given_up(after.checkpoints().rbegin()->checkpoint_id()));
+  }
+  return first_error;
+}
+
+// Those before this one, of which nothing is written any more.
+absl::Status StateFiles::delete_given_up(int64_t checkpoint) {
+  const auto end = given_up_.lower_bound(checkpoint);
+  if (end == given_up_.begin()) return absl::OkStatus();
+  absl::Status first_error;
+  for (auto at = given_up_.begin(); at != end; ++at) first_error.Update(delete_folder(at->second));
+  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(checkpoint_folder_));
+  WEIR_ASSIGN_OR_RETURN(const auto names, storage->list(shared_folder_of(job_id_)));
+  std::vector<std::string> files;
+  for (const std::string& name : names) {
+    const auto of = storage::checkpoint_of_shared_file(name);
+    if (of && *of < checkpoint && given_up_.contains(*of)) {
+      files.push_back(absl::StrCat(shared_folder_, "/", name));
+    }
+  }
+  first_error.Update(delete_shared(registry_.unnamed(std::move(files))));
+  given_up_.erase(given_up_.begin(), end);
   return first_error;
 }
 
 absl::Status StateFiles::discard(const std::string& folder,
                                  const pb::CheckpointManifest& manifest) {
+  given_up_[manifest.checkpoint_id()] = folder;
   absl::Status first_error = delete_folder(folder);
   first_error.Update(delete_shared(registry_.unnamed(manifest)));
   return first_error;

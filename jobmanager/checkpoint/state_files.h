@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -35,11 +37,13 @@ class StateFiles {
   void retain(const std::string& checkpoint_path, const pb::CheckpointManifest& manifest);
   // Deletes what `before` retained and `after` doesn't, savepoints excepted.
   absl::Status delete_subsumed(const pb::JobRecord& before, const pb::JobRecord& after);
-  // Deletes what is left of a checkpoint that no record will ever name.
+  // Deletes what is left of a checkpoint that no record will ever name. What tasks write of it
+  // later goes with the next retained checkpoint: by then each has begun to store that one.
   absl::Status discard(const std::string& folder, const pb::CheckpointManifest& manifest);
 
  private:
   absl::Status find_leftovers(const pb::JobRecord& record);
+  absl::Status delete_given_up(int64_t checkpoint);
   absl::Status delete_shared(const std::vector<std::string>& files) const;
 
   const std::string checkpoint_folder_;
@@ -48,6 +52,7 @@ class StateFiles {
   SharedStateRegistry registry_;
   // All retained manifests could be read. Else no shared file is deleted in this attempt.
   bool complete_ = true;
+  std::map<int64_t, std::string> given_up_;  // folders of checkpoints that were discarded
   std::vector<std::string> leftover_folders_;
   std::vector<std::string> leftover_files_;
   std::vector<std::string> unfinished_files_;

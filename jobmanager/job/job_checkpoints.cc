@@ -364,6 +364,7 @@ void JobController::discard(const AbortDecision& decision) {
   const auto place = places_.extract(decision.checkpoint);
   if (place.empty() || place.mapped().address.empty()) return;
   auto manifest = std::make_shared<pb::CheckpointManifest>();
+  manifest->set_checkpoint_id(decision.checkpoint.value());
   manifest->mutable_operators()->Assign(decision.operators.begin(), decision.operators.end());
   environment_.writer.run(
       [job_id = job_id_, address = place.mapped().address, manifest, files = state_files_] {

@@ -79,6 +79,32 @@ TEST_F(JobStateFilesTest, AnAbandonedCheckpointLeavesNoFiles) {
   EXPECT_THAT(names_in(job_folder(*job) / "shared"), ElementsAre("1-0", "2-0"));
 }
 
+TEST_F(JobStateFilesTest, WhatIsWrittenOfAnAbandonedCheckpointGoesWithTheNext) {
+  TaskManager& a = add_taskmanager("a", 1);
+  pb::JobGraph tolerant = one_task();
+  (*tolerant.mutable_configuration())["execution.checkpointing.tolerable-failed-checkpoints"] = "1";
+  const auto job = submit(tolerant);
+  checkpoints(2);
+  a.acknowledges = false;
+  advance(seconds(1));
+  pb::FromTaskManager declined;
+  *declined.mutable_decline_checkpoint()->mutable_task() = a.tasks.back().task();
+  declined.mutable_decline_checkpoint()->set_checkpoint_id(last_trigger(a).checkpoint_id());
+  send(a, declined);
+  run();
+  const auto own = job_folder(*job) / "chk-3";
+  std::filesystem::create_directories(own);
+  std::ofstream(own / "late") << "l";
+  std::ofstream(job_folder(*job) / "shared" / "operator1-0-0-3-000012.sst") << "l";
+  std::ofstream(job_folder(*job) / "shared" / "operator1-0-0-5-000013.sst") << "under way";
+  a.acknowledges = true;
+  checkpoints(1);
+  EXPECT_EQ(details(*job).recovery_point().checkpoint_id(), 4);
+  EXPECT_THAT(names_in(job_folder(*job)), ElementsAre("chk-4", "shared"));
+  EXPECT_THAT(names_in(job_folder(*job) / "shared"),
+              ElementsAre("4-0", "operator1-0-0-5-000013.sst"));
+}
+
 TEST_F(JobStateFilesTest, ANewAttemptFindsWhatNobodyHeardOf) {
   TaskManager& a = add_taskmanager("a", 1);
   const auto job = submit(one_task());

@@ -11,6 +11,7 @@
 #include "common/fault_point.h"
 #include "common/status.h"
 #include "common/storage/atomic_file.h"
+#include "common/storage/shared_file_name.h"
 #include "taskmanager/state/parallel_files.h"
 
 namespace weir {
@@ -91,8 +92,8 @@ absl::StatusOr<pb::KeyedStateHandle> upload_database(const std::string& folder,
       continue;
     }
     SharedFiles::File& file = new_files.emplace_back();
-    file.set_path(absl::StrCat(shared ? target.shared_folder : target.folder, "/", target.name, "-",
-                               target.checkpoint_id, "-", name));
+    file.set_path(absl::StrCat(shared ? target.shared_folder : target.folder, "/",
+                               storage::shared_file_name(target.name, target.checkpoint_id, name)));
     file.set_shared(shared);
     file.set_local_name(name);
   }
