@@ -14,6 +14,7 @@
 #include "taskmanager/state/canonical_file.h"
 #include "taskmanager/state/hashmap_backend.h"
 #include "taskmanager/state/restore.h"
+#include "taskmanager/task/in_flight_file.h"
 #include "tests/fuzz/canonical_fixture.h"
 #include "weir/state/testing/map_backend.h"
 #include "weir/testing/vector_channels.h"
@@ -66,21 +67,23 @@ void write_frames(Seeds& seeds) {
   seeds.write("frames", "producer_at_once", {1, 255}, producer);
 }
 
+std::string element(ElementKind kind, std::string_view payload) {
+  char header[kElementHeaderBytes];
+  write_element_header({kind, static_cast<std::uint32_t>(payload.size())}, header);
+  return std::string(header, sizeof(header)).append(payload);
+}
+
+std::string texts() {
+  return element(ElementKind::kRecord, encode<std::string>("text")) +
+         element(ElementKind::kTimedRecord, encode<Timestamp>(5) + encode<std::string>("later")) +
+         internal::watermark_element(5) + internal::status_element(true);
+}
+
 void write_elements(Seeds& seeds) {
-  std::string bytes;
-  const auto add = [&bytes](ElementKind kind, std::string_view payload) {
-    char header[kElementHeaderBytes];
-    write_element_header({kind, static_cast<std::uint32_t>(payload.size())}, header);
-    bytes.append(header, sizeof(header)).append(payload);
-  };
-  add(ElementKind::kRecord, encode<std::string>("text"));
-  add(ElementKind::kTimedRecord, encode<Timestamp>(5) + encode<std::string>("later"));
-  bytes += internal::watermark_element(5) + internal::status_element(true);
-  seeds.write("elements", "text", {0, 255, 0}, bytes);
-  seeds.write("elements", "divided_text", {0, 2, 1}, bytes);
-  bytes.clear();
-  add(ElementKind::kRecord, encode<std::int64_t>(-1));
-  seeds.write("elements", "number", {1, 255, 0}, bytes);
+  seeds.write("elements", "text", {0, 255, 0}, texts());
+  seeds.write("elements", "divided_text", {0, 2, 1}, texts());
+  seeds.write("elements", "number", {1, 255, 0},
+              element(ElementKind::kRecord, encode<std::int64_t>(-1)));
 
   const std::string everything =
       encode<std::string>("text") + encode<std::vector<std::int32_t>>({1, -2}) +
@@ -88,12 +91,21 @@ void write_elements(Seeds& seeds) {
       encode<std::map<std::string, std::vector<std::string>>>({{"a", {"b", "c"}}, {"d", {}}}) +
       encode(std::array<std::uint16_t, 3>{1, 2, 3}) +
       encode(std::tuple<std::int8_t, std::vector<bool>>{1, {true, false}});
-  bytes.clear();
-  add(ElementKind::kRecord, everything);
-  seeds.write("elements", "struct", {2, 255, 0}, bytes);
-  bytes.clear();
-  add(ElementKind::kRecord, encode<std::uint32_t>(2) + everything + everything);
-  seeds.write("elements", "structs", {3, 31, 255}, bytes);
+  seeds.write("elements", "struct", {2, 255, 0}, element(ElementKind::kRecord, everything));
+  seeds.write("elements", "structs", {3, 31, 255},
+              element(ElementKind::kRecord, encode<std::uint32_t>(2) + everything + everything));
+}
+
+void write_in_flight_file(Seeds& seeds) {
+  InFlightFile file;
+  file.add(0, texts());
+  file.add(258, "of a stream that nobody asks for");
+  file.add(3, texts().substr(0, 7));  // goes on below
+  file.add(0, texts());
+  file.add(3, texts().substr(7));
+  seeds.write("in_flight_file", "streams", {0}, file.bytes());
+  seeds.write("in_flight_file", "pieces", {1},
+              std::string_view(file.bytes()).substr(InFlightFile().bytes().size()));
 }
 
 void write_canonical_file(Seeds& seeds) {
@@ -260,6 +272,7 @@ int main(int count, char** arguments) {
   weir::Seeds seeds(arguments[1]);
   weir::write_frames(seeds);
   weir::write_elements(seeds);
+  weir::write_in_flight_file(seeds);
   weir::write_canonical_file(seeds);
   weir::write_durable_files(seeds);
   weir::write_connector_state(seeds);
