@@ -39,16 +39,36 @@ constexpr const char* kJobKeyPrefixes[] = {
     "execution.", "pipeline.", "restart-strategy.", "sink.", "slot.request.timeout",
     "state.",     "task."};
 
+bool concerns_jobs(const std::string& key) {
+  return std::any_of(std::begin(kJobKeyPrefixes), std::end(kJobKeyPrefixes),
+                     [&key](const char* prefix) { return absl::StartsWith(key, prefix); });
+}
+
 // What the client's configuration says about jobs; the rest is about daemons.
 std::map<std::string, std::string> job_configuration(const Config& config) {
   std::map<std::string, std::string> result;
   for (const auto& [key, value] : config.values()) {
-    if (std::any_of(std::begin(kJobKeyPrefixes), std::end(kJobKeyPrefixes),
-                    [&key = key](const char* prefix) { return absl::StartsWith(key, prefix); })) {
-      result[key] = value;
-    }
+    if (concerns_jobs(key)) result[key] = value;
   }
   return result;
+}
+
+// A cluster that runs already doesn't see what a client sets of daemons by -D.
+absl::Status refuse_keys_of_daemons(const ClientOptions& client) {
+  Config given;
+  for (const std::string& assignment : client.dynamic_properties) {
+    WEIR_RETURN_IF_ERROR(given.add_override(assignment));
+  }
+  const std::string of_clients[] = {options::kJobManagerRpcAddress.key,
+                                    options::kJobManagerRpcPort.key, options::kParallelism.key};
+  for (const auto& [key, value] : given.values()) {
+    if (concerns_jobs(key) || std::ranges::count(of_clients, key) > 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "-D", key,
+        " is for JobManager and TaskManagers, not for a job: set it in their weir.yaml, or by -D "
+        "where they are started"));
+  }
+  return absl::OkStatus();
 }
 
 struct Job {
@@ -218,6 +238,7 @@ absl::Status run_job(const ClientOptions& options, const RunOptions& run) {
     fmt::print("weir run {} [arguments]\n{}", run.library, usage);
     return absl::OkStatus();
   }
+  if (run.target != "local") WEIR_RETURN_IF_ERROR(refuse_keys_of_daemons(options));
   WEIR_ASSIGN_OR_RETURN(const Job job, build_job(config, run));
   if (run.target == "local") return run_locally(config, job, run);
 

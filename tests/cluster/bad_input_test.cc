@@ -123,6 +123,8 @@ TEST_F(BadInputTest, UnknownKeysAndArguments) {
   EXPECT_THAT(refusal({"-Dexecution.checkpointing.intervall=1s"}, library(kProcessed), arguments()),
               AllOf(HasSubstr("execution.checkpointing.intervall"),
                     HasSubstr("execution.checkpointing.interval'")));
+  EXPECT_THAT(refusal({"-Dtaskmanager.memory.process.size=2gb"}, library(kProcessed), arguments()),
+              AllOf(HasSubstr("taskmanager.memory.process.size"), HasSubstr("weir.yaml")));
   EXPECT_THAT(refusal({}, library(kProcessed), arguments({{"--nowhere", "x"}})),
               HasSubstr("--nowhere"));
   std::vector<std::string> without_brokers = arguments();
