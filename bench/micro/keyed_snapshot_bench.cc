@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,10 +53,13 @@ class Pauses {
   std::vector<double> times_ms_;
 };
 
-std::uint64_t bytes_in(const std::string& folder) {
-  std::uint64_t bytes = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) bytes += entry.file_size();
+// No two alike, and nothing to compress.
+std::string random_bytes(std::size_t size) {
+  static std::uint64_t random = 1;
+  std::string bytes(size, 0);
+  for (std::size_t at = 0; at < size; at += sizeof(random)) {
+    random = mix_bits(random);
+    std::memcpy(bytes.data() + at, &random, std::min(sizeof(random), size - at));
   }
   return bytes;
 }
@@ -84,7 +89,7 @@ class Subtask {
 
   void write(std::int64_t key, std::size_t value_bytes, bool timer = false) {
     state_.set_current_key(key);
-    value_.update(std::string(value_bytes, static_cast<char>('a' + ++writes_ % 26)));
+    value_.update(random_bytes(value_bytes));
     if (timer) timers_.register_timer(key);
   }
 
@@ -107,11 +112,24 @@ class Subtask {
       batch();
       open = slices.time([&] { return !state_.snapshot_ready() || !state_.snapshot_some(kSlice); });
     }
-    handle_ = done.get_future().get().value();
+    previous_ = std::exchange(handle_, done.get_future().get().value());
     backend_->checkpoint_completed(id);
   }
+  // What the JobManager does with files that no checkpoint names any more.
+  void delete_previous() {
+    std::set<std::string> named;
+    for (const auto& file : handle_.files()) named.insert(file.path());
+    for (const auto& file : previous_.files()) {
+      if (!named.contains(file.path())) storage_.storage->delete_file(file.path()).IgnoreError();
+    }
+  }
   const pb::KeyedStateHandle& handle() const { return handle_; }
-  // Of the last checkpoint, what no earlier one had.
+  double stored_bytes() const {  // of the last checkpoint
+    double bytes = 0;
+    for (const auto& file : handle_.files()) bytes += static_cast<double>(file.size_bytes());
+    return bytes;
+  }
+  // Of them, what no earlier one had.
   double new_bytes() const {
     double bytes = 0;
     const std::string id = "-" + std::to_string(checkpoint_id_) + "-";
@@ -129,71 +147,98 @@ class Subtask {
   KeyedState<std::int64_t> state_;
   ValueState<std::string> value_;
   TimerQueue<std::int64_t>& timers_;
-  std::int64_t writes_ = 0, checkpoint_id_ = 0;
-  pb::KeyedStateHandle handle_;
+  std::int64_t checkpoint_id_ = 0;
+  pb::KeyedStateHandle handle_, previous_;
 };
 
-void fill(Subtask& subtask, std::int64_t keys, std::size_t value_bytes, bool timers,
-          Pauses* batches = nullptr) {
-  Pauses ignored;
-  for (std::int64_t key = 0; key < keys; key += kBatch) {
-    (batches != nullptr ? *batches : ignored).time([&] {
-      const std::int64_t end = std::min<std::int64_t>(keys, key + kBatch);
-      for (std::int64_t next = key; next < end; ++next) subtask.write(next, value_bytes, timers);
-    });
+// A subtask that is filled, and has a checkpoint: kept from one benchmark to the next of the same
+// state.
+struct Filled {
+  Filled(const char* type, std::int64_t keys, std::size_t value_bytes)
+      : type(type), keys(keys), value_bytes(value_bytes) {
+    Pauses ignored;
+    for (std::int64_t key = 0; key < keys; key += kBatch) {
+      batches.time([&] {
+        const std::int64_t end = std::min<std::int64_t>(keys, key + kBatch);
+        for (std::int64_t next = key; next < end; ++next) subtask.write(next, value_bytes);
+      });
+    }
+    subtask.checkpoint(ignored, ignored, [] {});
   }
-}
-
-// Args: keys, bytes of a value, keys changed between checkpoints.
-void BM_Checkpoint(benchmark::State& run, const char* type) {
-  Storage storage;
-  Subtask subtask(storage, type);
-  const std::int64_t keys = run.range(0);
-  const auto value_bytes = static_cast<std::size_t>(run.range(1));
-  Pauses batches, sync, slices, ignored;
-  int slice = 0;
-  fill(subtask, keys, value_bytes, false, &batches);
-  subtask.checkpoint(ignored, ignored, [] {});
-  std::uint64_t random = 1;
-  const auto batch = [&] {
-    for (std::size_t i = 0; i < kBatch; ++i) {
+  void write_some(std::size_t writes) {
+    for (std::size_t i = 0; i < writes; ++i) {
       random = mix_bits(random);
       subtask.write(static_cast<std::int64_t>(random % static_cast<std::uint64_t>(keys)),
                     value_bytes);
     }
-  };
+  }
+
+  const std::string type;
+  const std::int64_t keys;
+  const std::size_t value_bytes;
+  Storage storage;
+  Subtask subtask{storage, type.c_str()};
+  Pauses batches;
+  std::uint64_t random = 1;
+};
+
+std::unique_ptr<Filled> last;
+
+Filled& filled(const char* type, std::int64_t keys, std::size_t value_bytes) {
+  if (last == nullptr || last->type != type || last->keys != keys ||
+      last->value_bytes != value_bytes) {
+    last.reset();
+    last = std::make_unique<Filled>(type, keys, value_bytes);
+  }
+  return *last;
+}
+
+// Args: keys, bytes of a value, writes of random keys between checkpoints.
+void BM_Checkpoint(benchmark::State& run, const char* type) {
+  Filled& state = filled(type, run.range(0), static_cast<std::size_t>(run.range(1)));
+  const auto writes = static_cast<std::size_t>(run.range(2));
+  Pauses whole, sync, slices;
+  int slice = 0;
   double bytes = 0, most_bytes = 0;
   for (auto _ : run) {
     run.PauseTiming();
-    for (std::int64_t i = 0; i < run.range(2); i += kBatch) batch();
+    state.subtask.delete_previous();
+    state.write_some(writes);
     run.ResumeTiming();
     // As many go on being written meanwhile as a job of 100,000 records/s might.
-    subtask.checkpoint(sync, slices, [&] {
-      if (++slice % 32 == 0) batch();
+    whole.time([&] {
+      state.subtask.checkpoint(sync, slices, [&] {
+        if (++slice % 32 == 0) state.write_some(kBatch);
+      });
     });
-    bytes += subtask.new_bytes();
-    most_bytes = std::max(most_bytes, subtask.new_bytes());
+    bytes += state.subtask.new_bytes();
+    most_bytes = std::max(most_bytes, state.subtask.new_bytes());
   }
-  run.counters["fill_batch_max_ms"] = batches.at(1);
+  run.counters["fill_batch_max_ms"] = state.batches.at(1);
+  run.counters["median_ms"] = whole.at(0.5);
   run.counters["sync_p99_ms"] = sync.at(0.99);
   run.counters["slice_p99_ms"] = slices.at(0.99);
   run.counters["slice_max_ms"] = slices.at(1);
-  run.counters["MB"] = benchmark::Counter(bytes / 1e6, benchmark::Counter::kAvgIterations);
+  run.counters["MB"] = bytes / 1e6 / static_cast<double>(run.iterations());
   run.counters["max_MB"] = most_bytes / 1e6;
-  run.counters["state_MB"] = static_cast<double>(bytes_in(storage.folder + "/checkpoints")) / 1e6;
+  run.counters["state_MB"] = state.subtask.stored_bytes() / 1e6;
 }
 BENCHMARK_CAPTURE(BM_Checkpoint, rocksdb, "rocksdb")
+    ->Args({1'000'000, 8, 1'000})
     ->Args({1'000'000, 8, 10'000})
     ->Args({1'000'000, 8, 100'000})
     ->Args({10'000'000, 8, 1'000})
+    ->Args({10'000'000, 8, 10'000})
     ->Args({10'000'000, 8, 100'000})
+    ->Args({10'000'000, 500, 1'000})
+    ->Args({10'000'000, 500, 10'000})
     ->Args({10'000'000, 500, 100'000})
-    ->Iterations(30)
+    ->Iterations(20)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 BENCHMARK_CAPTURE(BM_Checkpoint, hashmap, "hashmap")
     ->Args({1'000'000, 8, 100'000})
-    ->Args({10'000'000, 500, 100'000})
+    ->Args({10'000'000, 8, 100'000})
     ->Iterations(3)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
@@ -257,3 +302,10 @@ BENCHMARK_CAPTURE(BM_Restore, hashmap, "hashmap")
 
 }  // namespace
 }  // namespace weir
+
+int main(int count, char** arguments) {
+  benchmark::Initialize(&count, arguments);
+  if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  weir::last.reset();  // before what the database has of its own
+}

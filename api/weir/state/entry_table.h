@@ -121,12 +121,7 @@ class EntryTable {
   void prefetch_entry(std::uint64_t hash) {
     const Entry* const first =
         index_.find(tag_of(hash), [&](std::uint32_t slot) { return &at(slot); });
-    if (first == nullptr) return;
-    const char* const entry = reinterpret_cast<const char*>(first);
-    __builtin_prefetch(entry);
-    if constexpr (kChunkAlignment % sizeof(Entry) != 0) {
-      __builtin_prefetch(entry + sizeof(Entry) - 1);
-    }
+    if (first != nullptr) prefetch(*first);
   }
 
   // An entry that isn't present and in no cut. REQUIRES: find() found none.
@@ -199,21 +194,28 @@ class EntryTable {
     changes_.clear();
   }
 
-  // Emits at most `budget` entries and takes them off it; true when none is left.
+  // Emits at most `budget` entries, fewer if they are large, and takes them off it; true when none
+  // is left.
   bool emit_some(std::size_t& budget) {
     const std::size_t end = clock_.tracks_changes ? cut_list_.size() : cut_slots_;
-    for (; position_ < end && budget > 0; ++position_, --budget) {
+    for (; position_ < end && budget > 0; ++position_) {
+      if (clock_.tracks_changes && position_ + kPrefetchDistance < end) {
+        prefetch(at(cut_list_[position_ + kPrefetchDistance]));
+      }
       Entry& entry =
           at(clock_.tracks_changes ? cut_list_[position_] : static_cast<std::uint32_t>(position_));
       if (clock_.tracks_changes) entry.flags &= ~listed_flag(clock_.epoch - 1);
+      std::size_t cost = 1;
       if (entry.is(Entry::kUsed) && in_open_cut(entry)) {
         emit(entry);
+        cost += (heap_bytes(entry.key) + entry.content.heap_bytes()) / kBytesLikeAnEntry;
         if (clock_.tracks_changes) {
           entry.epoch = clock_.epoch - 1;
           entry.flags |= Entry::kEmitted;
         }
       }
       if (clock_.tracks_changes && is_absent(entry)) absent_.push_back(entry.slot);
+      budget -= std::min(budget, cost);
     }
     return position_ == end;
   }
@@ -282,6 +284,16 @@ class EntryTable {
   static constexpr std::uint32_t kMostSlots = 1u << 31;
   static constexpr std::size_t kChunkAlignment = std::max<std::size_t>(64, alignof(Entry));
 
+  static constexpr std::size_t kBytesLikeAnEntry = 256;  // take as long to emit as one more
+  static constexpr std::size_t kPrefetchDistance = 12;   // of changed entries, which are far apart
+
+  static void prefetch(const Entry& first) {
+    const char* const entry = reinterpret_cast<const char*>(&first);
+    __builtin_prefetch(entry);
+    if constexpr (kChunkAlignment % sizeof(Entry) != 0) {
+      __builtin_prefetch(entry + sizeof(Entry) - 1);
+    }
+  }
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
   static std::uint32_t listed_flag(CutNumber epoch) {
     return epoch % 2 == 0 ? Entry::kListedEven : Entry::kListedOdd;

@@ -50,7 +50,7 @@ class KeyedStateBase {
   bool snapshot_open() const { return core_.clock.cut_open; }
   // Whether the next slice needn't wait until what was handed out is stored.
   bool snapshot_ready() const { return core_.output == nullptr || core_.output->ready(); }
-  // At most so many entries; true when all are handed out.
+  // At most so many entries, fewer if they are large; true when all are handed out.
   bool snapshot_some(std::size_t entries);
   // What was handed out counts for nothing: it is in the next snapshot again.
   void abandon_snapshot();

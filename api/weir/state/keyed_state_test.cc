@@ -152,6 +152,22 @@ TEST(KeyedStateTest, WhatWasRestoredAndIsDeletedLeavesNothingInMemory) {
   EXPECT_TRUE(last.puts.empty());
 }
 
+TEST(KeyedStateTest, ASliceHasFewerEntriesWhenTheyAreLarge) {
+  NoBackend backend;
+  KeyedState<std::int64_t> state(backend, kAllGroups, kMaxParallelism);
+  auto value = state.get_state(ValueStateDescriptor<std::string>("value"));
+  for (std::int64_t key = 0; key < 10; ++key) {
+    state.set_current_key(key);
+    value.update(std::string(100'000, 'x'));
+  }
+  RecordingOutput output;
+  state.begin_snapshot(output);
+  EXPECT_FALSE(state.snapshot_some(100));
+  EXPECT_EQ(output.puts.size(), 1u);
+  EXPECT_TRUE(state.snapshot_some(10'000));
+  EXPECT_EQ(output.puts.size(), 10u);
+}
+
 TEST(KeyedStateTest, MisuseIsToldInOneLine) {
   NoBackend backend;
   KeyedState<std::int64_t> state(backend, {0, 0}, kMaxParallelism);
