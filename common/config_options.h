@@ -171,7 +171,9 @@ inline const ConfigOption<int64_t> kRetainedCheckpoints{
     .minimum = 1,
     .old_key = "state.checkpoints.num-retained"};
 inline const ConfigOption<bool> kUnalignedCheckpoints{
-    "execution.checkpointing.unaligned.enabled", false, "Barriers overtake records that wait."};
+    "execution.checkpointing.unaligned.enabled", false,
+    "Barriers overtake records that wait; only with exactly-once, as at-least-once aligns "
+    "nothing."};
 inline const ConfigOption<Duration> kAlignedCheckpointTimeout{
     "execution.checkpointing.aligned-checkpoint-timeout", 0ms,
     "How long an unaligned checkpoint tries alignment first."};
