@@ -73,7 +73,7 @@ bool GateInput::poll_once() {
 }
 
 void GateInput::poll_events() {
-  if (recorder_ == nullptr || !restored_.done()) return;
+  if (recorder_ == nullptr) return;
   for (size_t gate = 0; gate < gates_.size(); ++gate) {
     while (std::optional<InputGate::Item> item = gates_[gate].gate->poll_priority()) {
       on_item(first_channel_[gate] + item->channel, *std::move(item));

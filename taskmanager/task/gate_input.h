@@ -57,6 +57,7 @@ class GateInput final : public TaskInput {
   // Asks the producers for their channels: all are deployed.
   void open(uint64_t generation) override;
   PollStatus poll(std::chrono::milliseconds wait) override;
+  bool restored() const override { return restored_.done(); }
   void poll_events() override;
   MonotonicTime next_timeout() const override;
   void end_batch() override {

@@ -248,11 +248,12 @@ void Task::open(Generation generation) {
     MutexLock lock(wake_up_mutex_);
     wakeable_ = input_.get();
   }
-  transition(TaskState::kRunning);
+  transition(input_->restored() ? TaskState::kRunning : TaskState::kInitializing);
 }
 
 bool Task::reading() const {
-  return source_ == nullptr ? takes_checkpoints() : state_ == TaskState::kRunning && !stopped_;
+  return source_ == nullptr ? takes_checkpoints() || state_ == TaskState::kInitializing
+                            : state_ == TaskState::kRunning && !stopped_;
 }
 
 void Task::step() {
@@ -280,6 +281,7 @@ void Task::step() {
 void Task::process_batch() {
   if (!stopped_) advance_processing_time();
   const MonotonicTime begin = now();
+  const std::optional<CheckpointId> checkpoint_before = last_checkpoint_;
   const std::chrono::nanoseconds blocked_before = outputs_->blocked();
   const PollStatus status = input_->poll(
       idle_ ? std::chrono::ceil<std::chrono::milliseconds>(time_to_wait(kPollWait)) : 0ms);
@@ -291,7 +293,10 @@ void Task::process_batch() {
   const std::chrono::nanoseconds blocked = outputs_->blocked() - blocked_before;
   TaskCounters::add(counters_.backpressured_us, blocked);
   TaskCounters::add(idle_ ? counters_.idle_us : counters_.busy_us, now() - begin - blocked);
+  const bool only_records = !idle_ && last_checkpoint_ == checkpoint_before;
+  batch_time_ = only_records ? now() - begin : 0ns;
   idle_ = status == PollStatus::kIdle;
+  if (state_ == TaskState::kInitializing && input_->restored()) transition(TaskState::kRunning);
   if (status == PollStatus::kEndOfInput) {
     outputs_->flush();
     transition(TaskState::kDrained);
@@ -350,7 +355,9 @@ std::chrono::nanoseconds Task::continue_snapshots() {
       continue;
     }
     const MonotonicTime begin = now();
-    state->continue_snapshot();
+    do {
+      state->continue_snapshot();
+    } while (state->snapshot_open() && state->snapshot_ready() && now() - begin < batch_time_);
     TaskCounters::add(counters_.busy_us, now() - begin);
     wait = 0ns;
   }
@@ -418,6 +425,7 @@ void Task::transition(TaskState to, const Failure& failure) {
   WEIR_CHECK(can_transition(state_, to))
       << options_.spec.name << " from " << to_string(state_) << " to " << to_string(to);
   state_ = to;
+  if (to == TaskState::kInitializing) return;
   reporter_.state_changed(to, failure, metrics());
 }
 

@@ -72,8 +72,9 @@ class Task {
   Task& operator=(const Task&) = delete;
   ~Task();  // cancels, and waits for the thread
 
-  // Opens the operators, asks the producers for what they send, and reports RUNNING. REQUIRES: all
-  // tasks that this one reads are deployed.
+  // Opens the operators, asks the producers for what they send, and reports RUNNING when what was
+  // in flight in the restored checkpoint is fed. REQUIRES: all tasks that this one reads are
+  // deployed.
   void start(Generation generation);
   void on_source_event(pb::SourceEvent event);
   // Nothing happens in a task without source.
@@ -122,7 +123,8 @@ class Task {
   void drop_checkpoint(CheckpointId checkpoint);
   void on_in_flight_stored(CheckpointId checkpoint, absl::StatusOr<pb::InFlightHandle> handle);
   void acknowledge_if_complete(PendingCheckpoints::Acknowledgement acknowledgement);
-  // The next slices of snapshots that are open; returns until when the ones after them wait.
+  // The next slices of snapshots that are open, for as long as the last batch took: records that
+  // take long mustn't make snapshots take long. Returns how long the slices after them wait.
   std::chrono::nanoseconds continue_snapshots();
   void on_state_stored(CheckpointId checkpoint, const std::string& uid,
                        absl::StatusOr<pb::KeyedStateHandle> handle);
@@ -165,8 +167,9 @@ class Task {
   // The task's thread only; each refers to what stands above it.
   TaskState state_ = TaskState::kBuilding;
   bool opened_ = false;
-  bool stopped_ = false;  // by a stop with savepoint: no source is read any more
-  bool idle_ = false;     // the last poll brought nothing: the next one may wait
+  bool stopped_ = false;                    // by a stop with savepoint: no source is read any more
+  bool idle_ = false;                       // the last poll brought nothing: the next one may wait
+  std::chrono::nanoseconds batch_time_{0};  // of the last batch, if it didn't wait
   std::chrono::nanoseconds snapshot_wait_ = std::chrono::nanoseconds::max();  // for next slices
   std::optional<CheckpointId> last_checkpoint_;
   PendingCheckpoints pending_;

@@ -23,6 +23,8 @@ class TaskInput {
   virtual ~TaskInput() = default;
 
   virtual void open(uint64_t generation) = 0;
+  // Whether all that was in flight in the restored checkpoint has been fed.
+  virtual bool restored() const { return true; }
   // Feeds one batch, or handles one barrier that kept its place, waiting at most `wait` for it.
   // kEndOfInput once: the chain was told by kMaxWatermark.
   virtual PollStatus poll(std::chrono::milliseconds wait) = 0;

@@ -15,13 +15,31 @@ pb::TaskId TaskReporter::id() const {
   return id;
 }
 
+namespace {
+
+pb::TaskStateChanged::State to_proto(TaskState state) {
+  switch (state) {
+    case TaskState::kRunning:
+      return pb::TaskStateChanged::RUNNING;
+    case TaskState::kDrained:
+      return pb::TaskStateChanged::DRAINED;
+    case TaskState::kCanceled:
+      return pb::TaskStateChanged::CANCELED;
+    case TaskState::kFailed:
+      return pb::TaskStateChanged::FAILED;
+    default:
+      return pb::TaskStateChanged::DEPLOYED;
+  }
+}
+
+}  // namespace
+
 void TaskReporter::state_changed(TaskState state, const Failure& failure,
                                  const pb::TaskMetrics& metrics) {
   pb::FromTaskManager message;
   pb::TaskStateChanged& changed = *message.mutable_task_state_changed();
   *changed.mutable_task() = id();
-  changed.set_state(static_cast<pb::TaskStateChanged::State>(
-      static_cast<int>(state) - static_cast<int>(TaskState::kDeployed)));
+  changed.set_state(to_proto(state));
   changed.set_cause(failure.cause);
   changed.set_fatal(failure.fatal);
   if (state == TaskState::kDrained || is_terminal(state)) *changed.mutable_metrics() = metrics;

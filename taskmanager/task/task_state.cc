@@ -8,8 +8,10 @@ bool can_transition(TaskState from, TaskState to) {
       return false;
     case TaskState::kDeployed:
       return from == TaskState::kBuilding;
-    case TaskState::kRunning:
+    case TaskState::kInitializing:
       return from == TaskState::kDeployed;
+    case TaskState::kRunning:
+      return from == TaskState::kDeployed || from == TaskState::kInitializing;
     case TaskState::kDrained:
       return from == TaskState::kRunning;
     case TaskState::kCanceled:
@@ -25,6 +27,8 @@ std::string_view to_string(TaskState state) {
       return "BUILDING";
     case TaskState::kDeployed:
       return "DEPLOYED";
+    case TaskState::kInitializing:
+      return "INITIALIZING";
     case TaskState::kRunning:
       return "RUNNING";
     case TaskState::kDrained:

@@ -9,6 +9,10 @@ namespace weir {
 enum class TaskState {
   kBuilding,  // the entry point runs, the chain is made
   kDeployed,  // waits for the coordinators' recovery
+  // Feeds what was in flight when the restored checkpoint was taken. Only when all of it is in
+  // state and sinks may the next checkpoint be triggered. Not reported: to the JobManager it's
+  // DEPLOYED.
+  kInitializing,
   kRunning,
   kDrained,  // end of input: still takes part in checkpoints
   kCanceled,
