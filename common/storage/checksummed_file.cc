@@ -52,13 +52,8 @@ std::string make_header(std::string_view payload) {
   return header;
 }
 
-}  // namespace
-
-std::string encode_checksummed(std::string_view payload) {
-  return make_header(payload).append(payload);
-}
-
-absl::StatusOr<std::string> decode_checksummed(std::string_view bytes, const std::string& name) {
+// The payload within `bytes`.
+absl::StatusOr<std::string_view> payload_of(std::string_view bytes, const std::string& name) {
   const std::string file = "checkpoint file " + name;
   if (bytes.size() < kHeaderBytes) {
     return absl::DataLossError(absl::StrCat(file, " is truncated: ", bytes.size(),
@@ -89,6 +84,17 @@ absl::StatusOr<std::string> decode_checksummed(std::string_view bytes, const std
     return absl::DataLossError(absl::StrFormat(
         "%s is altered: its checksum is %016x instead of %016x", file, actual, expected));
   }
+  return payload;
+}
+
+}  // namespace
+
+std::string encode_checksummed(std::string_view payload) {
+  return make_header(payload).append(payload);
+}
+
+absl::StatusOr<std::string> decode_checksummed(std::string_view bytes, const std::string& name) {
+  WEIR_ASSIGN_OR_RETURN(const std::string_view payload, payload_of(bytes, name));
   return std::string(payload);
 }
 
@@ -108,8 +114,10 @@ absl::StatusOr<std::string> read_checksummed_file_range(const std::string& path,
 }
 
 absl::StatusOr<std::string> read_checksummed_file(const std::string& path) {
-  WEIR_ASSIGN_OR_RETURN(const std::string bytes, read_whole_file(path));
-  return decode_checksummed(bytes, path);
+  WEIR_ASSIGN_OR_RETURN(std::string bytes, read_whole_file(path));
+  WEIR_RETURN_IF_ERROR(payload_of(bytes, path).status());
+  bytes.erase(0, kHeaderBytes);  // large files: no second copy
+  return bytes;
 }
 
 }  // namespace weir::storage

@@ -32,7 +32,8 @@ absl::StatusOr<std::unique_ptr<KeyedStateBackend>> KeyedStateBackends::open(std:
   }
   return RocksDbBackend::open({.folder = absl::StrCat(folder_, "/", name),
                                .memory = memory,
-                               .table_bytes = memory->table_bytes(in_slot)});
+                               .table_bytes = memory->table_bytes(in_slot),
+                               .file_bytes = memory->file_bytes(in_slot)});
 }
 
 }  // namespace weir

@@ -50,6 +50,14 @@ TEST(KeyedStateBackendsTest, AllDatabasesOfAllSlotsStayWithinTheirMemory) {
   EXPECT_GT(table_bytes, kManagedBytes / 2 - 100);
 }
 
+TEST(KeyedStateBackendsTest, FilesAreSmallerWhereThereIsLessMemory) {
+  constexpr std::size_t kMiB = 1 << 20;
+  EXPECT_EQ(RocksDbMemory(160 * kMiB, 2).file_bytes(1), 2 * kMiB);
+  EXPECT_EQ(RocksDbMemory(160 * kMiB, 2).file_bytes(2), 1 * kMiB);
+  EXPECT_EQ(RocksDbMemory(16 * kMiB, 4).file_bytes(1), 1 * kMiB);
+  EXPECT_EQ(RocksDbMemory(4096 * kMiB, 1).file_bytes(1), 16 * kMiB);
+}
+
 TEST(KeyedStateBackendsTest, AnUnknownTypeIsRefused) {
   EXPECT_THAT(KeyedStateBackends("/nowhere", {}).open("heap", "x", 1),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no state backend 'heap'")));

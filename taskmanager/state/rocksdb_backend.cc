@@ -14,8 +14,6 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kIngestBytes = 16 << 20;
-
 void throw_if_error(const absl::Status& status) {
   if (!status.ok()) throw Error(std::string(status.message()));
 }
@@ -73,7 +71,8 @@ RocksDbBackend::~RocksDbBackend() {
 }
 
 absl::Status RocksDbBackend::open_store() {
-  WEIR_ASSIGN_OR_RETURN(store_, RocksDbStore::open(options_.folder + "/db", options_.memory));
+  WEIR_ASSIGN_OR_RETURN(
+      store_, RocksDbStore::open(options_.folder + "/db", options_.memory, options_.file_bytes));
   return absl::OkStatus();
 }
 
@@ -126,7 +125,8 @@ absl::Status RocksDbBackend::import(const RestoreSource& source, const std::vect
     entry.table = numbers[static_cast<std::size_t>(entry.table)];
     if (entry.table < 0) return absl::OkStatus();
     buffer.add(entry);
-    return buffer.bytes() < kIngestBytes ? absl::OkStatus() : ingest(std::exchange(buffer, {}));
+    return buffer.bytes() < options_.file_bytes ? absl::OkStatus()
+                                                : ingest(std::exchange(buffer, {}));
   };
   if (source.handle->format() == pb::KeyedStateHandle::CANONICAL) {
     WEIR_RETURN_IF_ERROR(read_canonical(source, range, take));
@@ -134,7 +134,7 @@ absl::Status RocksDbBackend::import(const RestoreSource& source, const std::vect
     const std::string folder = next_path();
     WEIR_RETURN_IF_ERROR(download_database(source, folder));
     WEIR_ASSIGN_OR_RETURN(std::unique_ptr<RocksDbStore> other,
-                          RocksDbStore::open(folder, options_.memory));
+                          RocksDbStore::open(folder, options_.memory, options_.file_bytes));
     absl::Status taken;
     WEIR_RETURN_IF_ERROR(other->scan_groups(range, [&](const StateEntry& entry) {
       taken = take(entry);
@@ -159,7 +159,8 @@ void RocksDbBackend::begin_snapshot(KeyedStateBase& state, SnapshotTarget target
                                     SnapshotDone done) {
   throw_if_error(store_->write_out());
   auto next = std::make_shared<RocksDbSnapshot>(
-      RocksDbSnapshot::Backend{writer_, *store_, shared_files_, applied_, options_.memory},
+      RocksDbSnapshot::Backend{writer_, *store_, shared_files_, applied_, options_.memory,
+                               options_.file_bytes},
       next_path(), std::move(target), describe_state(state), std::move(done));
   next->begin(state.begin_snapshot(*next));  // finishes the last one
   snapshot_ = std::move(next);

@@ -23,7 +23,8 @@ namespace weir {
 struct RocksDbOptions {
   std::string folder;  // of this backend's own, on a local disk; emptied, and deleted at the end
   std::shared_ptr<RocksDbMemory> memory;
-  std::size_t table_bytes = 0;  // of the tables in memory
+  std::size_t table_bytes = 0;        // of the tables in memory
+  std::size_t file_bytes = 16 << 20;  // of a file on its way into the database, or out of it
 };
 
 // State in RocksDB, behind tables in memory that hold what is in use. The database gets to know

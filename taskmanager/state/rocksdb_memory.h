@@ -10,9 +10,10 @@ class WriteBufferManager;
 
 namespace weir {
 
-// The memory that all databases of a TaskManager share (taskmanager.memory.managed.*): half for the
-// tables in front of them, the same for each slot; half for the block cache, in which the write
-// buffers are counted too. Thread-safe.
+// The memory that all databases of a TaskManager share (taskmanager.memory.managed.*). Half is for
+// the tables in front of them and a quarter for files that are gathered, uploaded or downloaded,
+// the same for each slot; a quarter is for the block cache, in which the write buffers are counted
+// too. Thread-safe.
 class RocksDbMemory {
  public:
   RocksDbMemory(std::size_t managed_bytes, int slots);
@@ -21,8 +22,9 @@ class RocksDbMemory {
   const std::shared_ptr<rocksdb::WriteBufferManager>& write_buffers() const {
     return write_buffers_;
   }
-  // For each of so many databases in one slot.
+  // For each of so many databases in one slot: of its tables, and of one of its files.
   std::size_t table_bytes(int databases_in_slot) const;
+  std::size_t file_bytes(int databases_in_slot) const;
   // Of block cache and write buffers, now.
   std::size_t used_bytes() const;
 

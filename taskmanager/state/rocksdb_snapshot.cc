@@ -13,7 +13,7 @@ namespace weir {
 
 RocksDbSnapshot::RocksDbSnapshot(Backend backend, std::string path, SnapshotTarget target,
                                  pb::KeyedStateHandle description, SnapshotDone done)
-    : SnapshotWriter(backend.thread, kFileBytes),
+    : SnapshotWriter(backend.thread, backend.file_bytes),
       backend_(std::move(backend)),
       path_(std::move(path)),
       target_(std::move(target)),
@@ -78,13 +78,13 @@ absl::StatusOr<pb::KeyedStateHandle> RocksDbSnapshot::store() {
 
 absl::StatusOr<pb::KeyedStateHandle> RocksDbSnapshot::store_canonical() {
   WEIR_ASSIGN_OR_RETURN(const std::unique_ptr<RocksDbStore> at_cut,
-                        RocksDbStore::open(links(), backend_.memory));
+                        RocksDbStore::open(links(), backend_.memory, backend_.file_bytes));
   CanonicalWriter writer(target_, description_);
   EntryBuffer buffer;
   absl::Status written;
   const auto take = [&](const StateEntry& entry) {
     buffer.add(entry);
-    if (buffer.bytes() >= CanonicalWriter::kFileBytes) {
+    if (buffer.bytes() >= backend_.file_bytes) {
       written = writer.write(std::exchange(buffer, {}));
     }
     return written.ok();

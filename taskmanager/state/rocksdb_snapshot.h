@@ -31,6 +31,7 @@ class RocksDbSnapshot final : public SnapshotWriter {
     SharedFiles& shared_files;
     AppliedCut& applied;
     std::shared_ptr<RocksDbMemory> memory;
+    std::size_t file_bytes;
   };
 
   // `path`: of files and a folder that begin with it, beside the database.
@@ -41,8 +42,6 @@ class RocksDbSnapshot final : public SnapshotWriter {
   void begin(CutNumber cut);
 
  private:
-  static constexpr std::size_t kFileBytes = 16 << 20;
-
   absl::Status write(EntryBuffer entries) override;
   void end(absl::Status written) override;
   void clean_up() override;

@@ -21,7 +21,6 @@ constexpr std::size_t kGroupBytes = 2;
 constexpr std::size_t kPrefixBytes = 4;  // key group and table
 constexpr std::size_t kBatchBytes = 1 << 20;
 constexpr std::size_t kWriteBufferBytes = 32 << 20;
-constexpr std::uint64_t kTableFileBytes = 16 << 20;
 
 absl::Status status_of(const rocksdb::Status& status, std::string_view what) {
   if (status.ok()) return absl::OkStatus();
@@ -53,7 +52,7 @@ std::string database_key(int table, std::string_view key) {
   return out;
 }
 
-rocksdb::Options options_of(const RocksDbMemory& memory) {
+rocksdb::Options options_of(const RocksDbMemory& memory, std::size_t file_bytes) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = memory.cache();
   table.cache_index_and_filter_blocks = true;
@@ -67,7 +66,7 @@ rocksdb::Options options_of(const RocksDbMemory& memory) {
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.write_buffer_manager = memory.write_buffers();
   options.write_buffer_size = kWriteBufferBytes;
-  options.target_file_size_base = kTableFileBytes;
+  options.target_file_size_base = file_bytes;
   options.level_compaction_dynamic_level_bytes = true;
   // A cut is a file of level 0 or a few, over all keys: merged more rarely, and never waited for.
   options.level0_file_num_compaction_trigger = 8;
@@ -129,9 +128,9 @@ RocksDbStore::RocksDbStore(std::unique_ptr<Database> database) : database_(std::
 RocksDbStore::~RocksDbStore() = default;
 
 absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::open(
-    const std::string& folder, std::shared_ptr<RocksDbMemory> memory) {
+    const std::string& folder, std::shared_ptr<RocksDbMemory> memory, std::size_t file_bytes) {
   auto database = std::make_unique<Database>();
-  database->options = options_of(*memory);
+  database->options = options_of(*memory, file_bytes);
   database->memory = std::move(memory);
   database->folder = folder;
   rocksdb::DB* db = nullptr;

@@ -26,9 +26,10 @@ class RocksDbStore {
  public:
   using Visitor = absl::FunctionRef<bool(const StateEntry&)>;
 
-  // Opens what the folder has, or an empty database.
+  // Opens what the folder has, or an empty database. Its files will have about `file_bytes`.
   static absl::StatusOr<std::unique_ptr<RocksDbStore>> open(const std::string& folder,
-                                                            std::shared_ptr<RocksDbMemory> memory);
+                                                            std::shared_ptr<RocksDbMemory> memory,
+                                                            std::size_t file_bytes);
   ~RocksDbStore();
 
   absl::Status multi_get(int table, std::span<const std::string_view> keys,
