@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -29,7 +30,16 @@ absl::Status start_log(const Config& config) {
   return absl::OkStatus();
 }
 
+// The allocator keeps what is freed, in each of its arenas up to twice the largest block that it
+// has given back, of up to 32 MiB. Larger ones than these go back at once.
+void bound_freed_memory() {
+  constexpr int kBytes = 8 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, kBytes);
+  ::mallopt(M_TRIM_THRESHOLD, kBytes);
+}
+
 absl::Status run(const std::string& conf_dir, const std::vector<std::string>& overrides) {
+  bound_freed_memory();
   WEIR_RETURN_IF_ERROR(fault_points_init());
   WEIR_ASSIGN_OR_RETURN(const Config config, Config::load(conf_dir, overrides));
   WEIR_RETURN_IF_ERROR(start_log(config));
