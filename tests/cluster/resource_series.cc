@@ -35,10 +35,9 @@ ProcessUsage process_usage(pid_t pid) {
     std::string key;
     words >> key;
     if (key == "Threads:") words >> usage.threads;
-    if (key == "RssAnon:") {
-      words >> usage.memory_mib;
-      usage.memory_mib /= 1024;
-    }
+    double kib = 0;
+    if (key == "RssAnon:" && words >> kib) usage.memory_mib = kib / 1024;
+    if (key == "VmHWM:" && words >> kib) usage.peak_mib = kib / 1024;
   }
   return usage;
 }

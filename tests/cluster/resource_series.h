@@ -14,6 +14,7 @@ struct ProcessUsage {
   int file_descriptors = 0;
   int threads = 0;
   double memory_mib = 0;  // resident and its own: without the pages of libraries
+  double peak_mib = 0;    // the most that was ever resident, libraries too
 };
 
 ProcessUsage process_usage(pid_t pid);
