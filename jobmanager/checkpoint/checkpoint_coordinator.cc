@@ -185,6 +185,9 @@ CheckpointDecisions CheckpointCoordinator::on_publication(CheckpointId checkpoin
     decisions.push_back(CompletedDecision{checkpoint, publication.kind});
   }
   if (!current) return decisions;
+  // With the rescale's record the attempt is over: what it has taken since is of another graph.
+  const bool published = std::holds_alternative<CommitPermit>(outcome);
+  if (published && publication.kind == CheckpointKind::kRescale) return decisions;
   if (next_periodic_) next_periodic_ = std::max(*next_periodic_, now + options_.min_pause);
   publish_next(decisions);
   append(decisions, on_time(now));

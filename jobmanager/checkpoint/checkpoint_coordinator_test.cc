@@ -342,5 +342,22 @@ TEST_F(CheckpointCoordinatorTest, ARescaleThatALaterCheckpointOvertakesIsGivenUp
   EXPECT_EQ(only<AbortDecision>(decisions)[0].checkpoint, CheckpointId(1));
 }
 
+// Its manifest would say that it was taken at the new parallelism.
+TEST_F(CheckpointCoordinatorTest, BehindARescaleNothingMoreOfTheAttemptIsPublishedOrTriggered) {
+  make(every_second_);
+  start();
+  CheckpointDecisions decisions;
+  ASSERT_THAT(coordinator_->request(CheckpointKind::kRescale, "", now_, decisions), IsOk());
+  ASSERT_TRUE(has<PublishDecision>(ack_all(1)));
+  ASSERT_TRUE(has<TriggerDecision>(at(seconds(1))));
+  EXPECT_FALSE(has<PublishDecision>(ack_all(2)));
+  now_ += seconds(1);
+  decisions = published(1);
+  EXPECT_TRUE(has<CompletedDecision>(decisions));
+  EXPECT_FALSE(has<PublishDecision>(decisions));
+  EXPECT_FALSE(has<TriggerDecision>(decisions));
+  EXPECT_TRUE(has<AbortDecision>(coordinator_->stop("the attempt ends")));
+}
+
 }  // namespace
 }  // namespace weir
