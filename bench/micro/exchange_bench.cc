@@ -61,8 +61,10 @@ class CountingOutput final : public Output<Reading> {
 class Signal {
  public:
   void notify() {
-    const std::lock_guard lock(mutex_);
-    set_ = true;
+    {
+      const std::lock_guard lock(mutex_);
+      if (std::exchange(set_, true)) return;
+    }
     changed_.notify_all();
   }
   void wait() {

@@ -117,9 +117,11 @@ void GateInput::wait_for_wake_up(std::chrono::milliseconds wait) {
 }
 
 void GateInput::wake_up() {
-  MutexLock lock(mutex_);
-  woken_ = true;
-  changed_.notify_all();
+  {
+    MutexLock lock(mutex_);
+    if (std::exchange(woken_, true)) return;
+  }
+  changed_.notify_all();  // without the lock, which the thread that wakes needs
 }
 
 void GateInput::on_buffer(int channel) {
