@@ -50,5 +50,9 @@ class ManualClock final : public Clock {
 inline int64_t to_unix_ms(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
+// By the system's clock.
+inline int64_t unix_now_ms() {
+  return to_unix_ms(SystemClock::instance().wall_now());
+}
 
 }  // namespace weir

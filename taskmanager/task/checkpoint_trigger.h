@@ -44,7 +44,7 @@ inline CheckpointTrigger trigger_of(const Event& barrier) {
 
 // Whether the barrier overtakes records by now.
 inline bool goes_ahead(const CheckpointTrigger& trigger) {
-  return trigger.aligned_until_ms <= to_unix_ms(SystemClock::instance().wall_now());
+  return trigger.aligned_until_ms <= unix_now_ms();
 }
 // When it begins to.
 inline MonotonicTime send_ahead_time_of(const CheckpointTrigger& trigger) {
@@ -56,7 +56,7 @@ inline MonotonicTime send_ahead_time_of(const CheckpointTrigger& trigger) {
 
 // From the trigger to now.
 inline std::chrono::milliseconds start_delay_of(const CheckpointTrigger& trigger) {
-  const int64_t now_ms = to_unix_ms(SystemClock::instance().wall_now());
+  const int64_t now_ms = unix_now_ms();
   return std::chrono::milliseconds(std::max<int64_t>(0, now_ms - trigger.trigger_time_ms));
 }
 

@@ -71,8 +71,7 @@ void SinkDriver::execute(CommitTracker::Decision decision) {
 void SinkDriver::show_commits() {
   context_.set_gauge("uncommittedTransactions", static_cast<int64_t>(tracker_.unsettled()));
   context_.set_gauge("waitsForCommits", tracker_.is_behind() ? 1 : 0);
-  const std::optional<CommitWait::Change> change =
-      commit_wait_.check(tracker_, to_unix_ms(SystemClock::instance().wall_now()));
+  const std::optional<CommitWait::Change> change = commit_wait_.check(tracker_, unix_now_ms());
   if (!change) return;
   const LogContext log_context = {.job = JobId::parse(context_.job_id()),
                                   .attempt = Attempt(context_.attempt()),

@@ -27,10 +27,6 @@ constexpr auto kWritablePollInterval = 1ms;
 // A deadline that has passed while nothing can be done about it must not make a busy loop.
 constexpr std::chrono::nanoseconds kShortestWait = 1ms;
 
-Timestamp wall_now_ms() {
-  return to_unix_ms(SystemClock::instance().wall_now());
-}
-
 }  // namespace
 
 MonotonicTime Task::now() {
@@ -333,7 +329,7 @@ std::chrono::nanoseconds Task::time_to_wait(std::chrono::nanoseconds most) const
   for (const auto& op : operators_) {
     const Timestamp timer = opened_ ? op->next_processing_timer() : kMaxWatermark;
     if (timer == kMaxWatermark) continue;
-    const Timestamp wall_now = wall_now_ms();
+    const Timestamp wall_now = unix_now_ms();
     const std::chrono::milliseconds until(std::max(timer, wall_now) - wall_now);
     wait = std::min<std::chrono::nanoseconds>(wait, std::min(until, kPollWait));
   }
@@ -341,7 +337,7 @@ std::chrono::nanoseconds Task::time_to_wait(std::chrono::nanoseconds most) const
 }
 
 void Task::advance_processing_time() {
-  const Timestamp wall_now = wall_now_ms();
+  const Timestamp wall_now = unix_now_ms();
   for (auto& op : operators_) op->advance_processing_time(wall_now);
 }
 

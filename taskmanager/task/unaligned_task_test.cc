@@ -286,7 +286,7 @@ TEST_F(UnalignedTaskTest, ABarrierThatComesInTimeKeepsItsPlace) {
   run(2);
   feed(0, 2000);
   ASSERT_TRUE(sink_->wait([&] { return sink_->written.size() == 2000; }));
-  trigger(1, to_unix_ms(SystemClock::instance().wall_now()) + 3'600'000);
+  trigger(1, unix_now_ms() + 3'600'000);
   const auto acknowledgements = acknowledged(1);
   ASSERT_EQ(acknowledgements.size(), tasks_->size());
   EXPECT_EQ(persisted_bytes(acknowledgements), 0u);
@@ -303,7 +303,7 @@ TEST_F(UnalignedTaskTest, ABarrierThatWaitsTooLongIsSentAhead) {
   sink_->with([](MemoryJob& job) { job.writable = false; });
   feed(0, words_.size());
   wait_until_all_stand_still();
-  trigger(1, to_unix_ms(SystemClock::instance().wall_now()) + 500);
+  trigger(1, unix_now_ms() + 500);
   const auto acknowledgements = acknowledged(1);
   ASSERT_EQ(acknowledgements.size(), tasks_->size());
   EXPECT_THAT(persisted_bytes(acknowledgements), Gt(100'000));
@@ -351,7 +351,7 @@ TEST_F(UnalignedTaskTest, AnAbortedCheckpointLeavesNothingOpenAndTheNextIsTaken)
   sink_->with([](MemoryJob& job) { job.writable = false; });
   feed(0, words_.size());
   wait_until_all_stand_still();
-  trigger(1, to_unix_ms(SystemClock::instance().wall_now()) + 3'600'000);  // never in time
+  trigger(1, unix_now_ms() + 3'600'000);  // never in time
   for (const int vertex : {kWords, kMap, kCount}) {
     for (int subtask = 0; subtask < (vertex == kWords ? 1 : 2); ++subtask) {
       tasks_->task(vertex, subtask).notify_checkpoint_aborted(CheckpointId(1));
