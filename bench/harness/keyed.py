@@ -8,6 +8,7 @@ from harness import flink
 from harness import plot as plotting
 from harness.process import memory_mib
 from harness.stage import BIN, Meter, median, weir_settings
+from harness.throughput import show
 
 TUNED_PRODUCER = ["--prod", "linger.ms=20", "--prod", "batch.size=262144"]
 BACKENDS = ["rocksdb", "hashmap"]
@@ -139,16 +140,6 @@ def _check(stage, args, job, target, records):
     counts = json.loads(answer.stdout)
     if counts["wrong"] != 0 or counts["records"] < records:
         sys.exit(f"bench/run: {target} isn't exact, so the run is void: {counts}")
-
-
-def show(result):
-    line = (f"{result['name']:15} {result['records_per_second']:>11,.0f}/s  "
-            f"{result['cpu_s_per_million']:6.2f} CPU s/M  (broker {result['broker_cpu_s_per_million']:.2f})  "
-            f"{result['peak_memory_mib']:6,.0f} MiB")
-    if "checkpoint_ms_median" in result:
-        line += (f"  checkpoints {result['checkpoint_ms_median']:.0f} ms, "
-                 f"at most {result['checkpoint_ms_max']:.0f}")
-    return line
 
 
 def plot(results, name, title):

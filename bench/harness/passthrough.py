@@ -6,6 +6,7 @@ import subprocess
 from harness import flink
 from harness.process import cpu_seconds, memory_mib
 from harness.stage import BIN, Meter, median, wait_for, weir_settings
+from harness.throughput import show
 
 # Of the raw loop: what was found best for it, whatever memory that takes.
 BEST = {"consumer": ["queued.min.messages=1000000", "queued.max.messages.kbytes=200000",
@@ -96,16 +97,6 @@ def _result(args, meter, cpu, broker_cpu, memory):
     millions = args.records / 1e6
     return {"records_per_second": meter.span().records_per_second(), "cpu_s_per_million": cpu / millions,
             "broker_cpu_s_per_million": broker_cpu / millions, "peak_memory_mib": memory}
-
-
-def show(result):
-    line = (f"{result['name']:28} {result['records_per_second']:>12,.0f}/s  "
-            f"{result['cpu_s_per_million']:.2f} CPU s/M  (broker {result['broker_cpu_s_per_million']:.2f})  "
-            f"{result['peak_memory_mib']:,.0f} MiB")
-    if "checkpoint_ms_median" in result:
-        line += (f"  checkpoints {result['checkpoint_ms_median']:.0f} ms, "
-                 f"at most {result['checkpoint_ms_max']:.0f}")
-    return line
 
 
 def summary(results):

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "proto/control.pb.h"
+#include "taskmanager/testing/counting.h"
 #include "taskmanager/testing/memory_job.h"
 #include "taskmanager/testing/recording_sender.h"
 #include "taskmanager/testing/wired_tasks.h"
@@ -24,23 +25,6 @@ using State = pb::TaskStateChanged;
 constexpr int kSource = 0;  // vertices
 constexpr int kCount = 1;
 
-class Counting : public KeyedProcessFunction<std::string, std::string, std::string> {
- public:
-  explicit Counting(std::string state) : state_(std::move(state)) {}
-  void open(OpenContext& context) override {
-    count_ = context.get_state(ValueStateDescriptor<std::int64_t>(state_));
-  }
-  void process_element(std::string_view word, Context&, Collector<std::string>& out) override {
-    const std::int64_t count = count_.value_or(0) + 1;
-    count_.update(count);
-    out.collect(std::string(word) + " " + std::to_string(count));
-  }
-
- private:
-  std::string state_;
-  ValueState<std::int64_t> count_;
-};
-
 class KeyedTaskTest : public testing::Test {
  protected:
   void SetUp() override { std::filesystem::create_directories(folder_); }
@@ -53,7 +37,7 @@ class KeyedTaskTest : public testing::Test {
   void run(int parallelism) {
     deploy(parallelism);
     tasks_->start();
-    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(reaches(State::RUNNING));
+    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(sender_.reached(State::RUNNING));
   }
   void deploy(int parallelism, const std::string& state = "count") {
     tasks_.reset();
@@ -74,15 +58,7 @@ class KeyedTaskTest : public testing::Test {
                             .vertices = {{{0}}, {{1, 2}, parallelism}},
                             .sender = &sender_,
                             .adjust = [this](TaskSpec& spec) { spec.restored = restored_; }});
-    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(reaches(State::DEPLOYED));
-  }
-
-  bool reaches(State::State state) {
-    return sender_
-        .wait_for([&](const pb::FromTaskManager& sent) {
-          return sent.has_task_state_changed() && sent.task_state_changed().state() == state;
-        })
-        .has_value();
+    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(sender_.reached(State::DEPLOYED));
   }
 
   // Feeds, and returns all that was ever written.

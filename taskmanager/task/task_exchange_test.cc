@@ -57,19 +57,11 @@ class TaskExchangeTest : public testing::Test {
     options.sender = &sender_;
     options.adjust = std::move(adjust);
     tasks_ = std::make_unique<WiredTasks>(std::move(options));
-    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(reaches(State::DEPLOYED));
+    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(sender_.reached(State::DEPLOYED));
     tasks_->start();
-    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(reaches(State::RUNNING));
+    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(sender_.reached(State::RUNNING));
   }
 
-  std::optional<pb::TaskStateChanged> reaches(State::State state, int vertex = -1) {
-    auto message = sender_.wait_for([&](const pb::FromTaskManager& sent) {
-      return sent.has_task_state_changed() && sent.task_state_changed().state() == state &&
-             (vertex < 0 || sent.task_state_changed().task().vertex() == vertex);
-    });
-    if (!message) return std::nullopt;
-    return message->task_state_changed();
-  }
   std::optional<pb::AcknowledgeCheckpoint> acknowledged(int64_t checkpoint, int vertex) {
     auto message = sender_.wait_for([&](const pb::FromTaskManager& sent) {
       return sent.has_acknowledge_checkpoint() &&
@@ -275,13 +267,13 @@ TEST_F(TaskExchangeTest, CancelEndsAWriteThatWaitsForABuffer) {
   feed(*a_, std::vector<std::string>(100, std::string(30'000, 'x')));
   ASSERT_TRUE(a_->wait([&] { return a_->records_read == 100; }));
   tasks_->task(kA).cancel();
-  EXPECT_TRUE(reaches(State::CANCELED, kA));
+  EXPECT_TRUE(sender_.reached(State::CANCELED, kA));
 }
 
 TEST_F(TaskExchangeTest, CancelEndsTasksThatWaitForRecords) {
   run_two_sources();
   tasks_->task(kSink).cancel();
-  EXPECT_TRUE(reaches(State::CANCELED, kSink));
+  EXPECT_TRUE(sender_.reached(State::CANCELED, kSink));
   tasks_->task(kA).cancel();
   tasks_->task(kB).cancel();
   EXPECT_TRUE(tasks_->end());
@@ -290,10 +282,10 @@ TEST_F(TaskExchangeTest, CancelEndsTasksThatWaitForRecords) {
 TEST_F(TaskExchangeTest, AProducersFailureFailsItsReadersAtOnceWithItsCause) {
   run_two_sources();
   a_->with([](MemoryJob& job) { job.on_poll = [] { throw Error("no broker"); }; });
-  const auto producer = reaches(State::FAILED, kA);
+  const auto producer = sender_.reached(State::FAILED, kA);
   ASSERT_TRUE(producer);
   EXPECT_EQ(producer->cause(), "no broker");
-  const auto reader = reaches(State::FAILED, kSink);
+  const auto reader = sender_.reached(State::FAILED, kSink);
   ASSERT_TRUE(reader);
   EXPECT_THAT(reader->cause(), HasSubstr("vertex 0 (1/1)"));
   EXPECT_THAT(reader->cause(), HasSubstr("no broker"));
@@ -312,9 +304,9 @@ TEST_F(TaskExchangeTest, ATaskWithoutItsProducersFailsByName) {
     for (GateSpec& gate : spec.gates) gate.channels[0].partition.subtask = 5;
   };
   tasks_ = std::make_unique<WiredTasks>(std::move(options));
-  ASSERT_TRUE(reaches(State::DEPLOYED) && reaches(State::DEPLOYED));
+  ASSERT_TRUE(sender_.reached(State::DEPLOYED) && sender_.reached(State::DEPLOYED));
   tasks_->start();
-  const auto failed = reaches(State::FAILED, 1);
+  const auto failed = sender_.reached(State::FAILED, 1);
   ASSERT_TRUE(failed);
   EXPECT_THAT(failed->cause(), HasSubstr("edge 0 of vertex 0 subtask 5"));
 }
@@ -323,7 +315,7 @@ TEST_F(TaskExchangeTest, TheEndOfAllInputsIsTheEndOfTheReaderAndTheLastCheckpoin
   run_two_sources();
   feed(*a_, {"a1"});
   a_->with([](MemoryJob& job) { job.end_of_input = true; });
-  ASSERT_TRUE(reaches(State::DRAINED, kA));
+  ASSERT_TRUE(sender_.reached(State::DRAINED, kA));
   send(*b_, "b1");
   ASSERT_TRUE(written("a1") && written("b1"));
   const auto is_drained = [](const pb::FromTaskManager& sent) {
@@ -331,8 +323,8 @@ TEST_F(TaskExchangeTest, TheEndOfAllInputsIsTheEndOfTheReaderAndTheLastCheckpoin
   };
   EXPECT_EQ(sender_.count(is_drained), 0);
   b_->with([](MemoryJob& job) { job.end_of_input = true; });
-  ASSERT_TRUE(reaches(State::DRAINED, kB));
-  ASSERT_TRUE(reaches(State::DRAINED, kSink));
+  ASSERT_TRUE(sender_.reached(State::DRAINED, kB));
+  ASSERT_TRUE(sender_.reached(State::DRAINED, kSink));
   trigger(kA, 1, true);
   trigger(kB, 1, true);
   EXPECT_EQ(prepared(1), 2u);
@@ -349,7 +341,7 @@ TEST_F(TaskExchangeTest, TooLittleNetworkMemoryFailsTheTaskThatLacksIt) {
     for (PartitionSpec& output : spec.outputs) output.channels = 1000;
   };
   tasks_ = std::make_unique<WiredTasks>(std::move(options));
-  const auto failed = reaches(State::FAILED, 0);
+  const auto failed = sender_.reached(State::FAILED, 0);
   ASSERT_TRUE(failed);
   EXPECT_THAT(failed->cause(), HasSubstr("taskmanager.memory.network"));
 }

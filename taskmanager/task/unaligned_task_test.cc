@@ -10,6 +10,7 @@
 #include <random>
 
 #include "proto/control.pb.h"
+#include "taskmanager/testing/counting.h"
 #include "taskmanager/testing/memory_job.h"
 #include "taskmanager/testing/recording_sender.h"
 #include "taskmanager/testing/wired_tasks.h"
@@ -27,21 +28,6 @@ constexpr int kWords = 0;  // vertices, and nodes but for the sink
 constexpr int kMap = 1;
 constexpr int kCount = 2;
 const char* const kUids[] = {"words", "map", "count", "out"};
-
-class Counting : public KeyedProcessFunction<std::string, std::string, std::string> {
- public:
-  void open(OpenContext& context) override {
-    count_ = context.get_state(ValueStateDescriptor<std::int64_t>("count"));
-  }
-  void process_element(std::string_view word, Context&, Collector<std::string>& out) override {
-    const std::int64_t count = count_.value_or(0) + 1;
-    count_.update(count);
-    out.collect(std::string(word) + " " + std::to_string(count));
-  }
-
- private:
-  ValueState<std::int64_t> count_;
-};
 
 std::vector<std::string> random_words(int count) {
   std::mt19937 random(7);
@@ -66,7 +52,7 @@ class UnalignedTaskTest : public testing::Test {
   void run(int parallelism) {
     deploy(parallelism);
     tasks_->start();
-    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(reaches(State::RUNNING));
+    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(sender_.reached(State::RUNNING));
   }
   void deploy(int parallelism) {
     tasks_.reset();
@@ -91,7 +77,7 @@ class UnalignedTaskTest : public testing::Test {
                             .vertices = {{{0}}, {{1}, parallelism}, {{2, 3}, parallelism}},
                             .sender = &sender_,
                             .adjust = [this](TaskSpec& spec) { adjust(spec); }});
-    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(reaches(State::DEPLOYED));
+    for (size_t i = 0; i < tasks_->size(); ++i) ASSERT_TRUE(sender_.reached(State::DEPLOYED));
   }
 
   void adjust(TaskSpec& spec) {
@@ -104,14 +90,6 @@ class UnalignedTaskTest : public testing::Test {
         if (takes) gate.restored.push_back(restored);
       }
     }
-  }
-
-  bool reaches(State::State state) {
-    return sender_
-        .wait_for([&](const pb::FromTaskManager& sent) {
-          return sent.has_task_state_changed() && sent.task_state_changed().state() == state;
-        })
-        .has_value();
   }
 
   void feed(size_t begin, size_t end) {
@@ -269,7 +247,7 @@ TEST_F(UnalignedTaskTest, ATaskRunsWhenTheRecordsInFlightAreFed) {
   deploy(2);
   sink_->with([](MemoryJob& job) { job.writable = false; });
   tasks_->start();
-  ASSERT_TRUE(reaches(State::RUNNING));  // the source, which has nothing to feed
+  ASSERT_TRUE(sender_.reached(State::RUNNING));  // the source, which has nothing to feed
   while (tasks_->task(kCount).metrics().backpressured_ms() < 50) std::this_thread::sleep_for(1ms);
   EXPECT_EQ(sender_.count([](const pb::FromTaskManager& sent) {
     return sent.has_task_state_changed() && sent.task_state_changed().task().vertex() == kCount &&
@@ -277,7 +255,7 @@ TEST_F(UnalignedTaskTest, ATaskRunsWhenTheRecordsInFlightAreFed) {
   }),
             0);
   sink_->with([](MemoryJob& job) { job.writable = true; });
-  for (size_t i = 1; i < tasks_->size(); ++i) ASSERT_TRUE(reaches(State::RUNNING));
+  for (size_t i = 1; i < tasks_->size(); ++i) ASSERT_TRUE(sender_.reached(State::RUNNING));
   feed(position_, words_.size());
   expect_all_counted();
 }

@@ -38,6 +38,16 @@ class RecordingSender final : public ControlSender {
     return std::nullopt;
   }
 
+  // `vertex` -1: of any.
+  std::optional<pb::TaskStateChanged> reached(pb::TaskStateChanged::State state, int vertex = -1) {
+    auto message = wait_for([&](const pb::FromTaskManager& sent) {
+      return sent.has_task_state_changed() && sent.task_state_changed().state() == state &&
+             (vertex < 0 || sent.task_state_changed().task().vertex() == vertex);
+    });
+    if (!message) return std::nullopt;
+    return message->task_state_changed();
+  }
+
   std::optional<pb::DeclineCheckpoint> declined() {
     auto message =
         wait_for([](const pb::FromTaskManager& sent) { return sent.has_decline_checkpoint(); });
