@@ -85,16 +85,26 @@ pb::JobGraph to_proto(const StreamGraph& graph, int default_parallelism,
     out.set_parallelism(parallelism_of(node, job_parallelism));
     out.set_parallelism_max(node.parallelism_max);
     out.set_own_parallelism(node.parallelism != 0);
-    for (const StreamEdge& edge : node.inputs) {
-      out.add_inputs(edge.from);
-      *out.add_edges() = to_proto(edge);
-    }
+    for (const StreamEdge& edge : node.inputs) *out.add_edges() = to_proto(edge);
     out.set_keyed(node.keyed);
     out.set_output_type(node.output_type);
     out.set_has_coordinator(node.has_coordinator);
     out.set_has_committer(node.has_committer);
   }
   return result;
+}
+
+Partitioning from_proto(pb::JobGraph::Partitioning partitioning) {
+  switch (partitioning) {
+    case pb::JobGraph::HASH:
+      return Partitioning::kHash;
+    case pb::JobGraph::REBALANCE:
+      return Partitioning::kRebalance;
+    case pb::JobGraph::BROADCAST:
+      return Partitioning::kBroadcast;
+    default:
+      return Partitioning::kForward;
+  }
 }
 
 pb::Split to_proto(const Split& split) {

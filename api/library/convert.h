@@ -19,6 +19,8 @@ pb::JobGraph to_proto(const StreamGraph& graph, int default_parallelism,
                       const std::map<std::string, std::string>& configuration,
                       const std::vector<std::string>& arguments);
 
+Partitioning from_proto(pb::JobGraph::Partitioning partitioning);
+
 pb::Split to_proto(const Split& split);
 Split from_proto(const pb::Split& split);
 

@@ -42,6 +42,14 @@ class CheckpointStorage {
   virtual std::string url_of(const std::string& path) const = 0;
 };
 
+// The address of a file or folder, split into that of a storage and the path in it.
+struct SplitAddress {
+  std::string root;
+  std::string path;
+};
+// `components`: how many of the address, its last ones, make up the path.
+absl::StatusOr<SplitAddress> split_address(const std::string& address, int components);
+
 // By the scheme of `root_url`: file:///folder, or a plain absolute path. Touches nothing yet.
 absl::StatusOr<std::unique_ptr<CheckpointStorage>> open_checkpoint_storage(
     const std::string& root_url);

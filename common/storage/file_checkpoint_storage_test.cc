@@ -194,5 +194,16 @@ TEST(OpenCheckpointStorage, TakesFileAddressesAndAbsolutePathsOnly) {
   EXPECT_THAT(open_checkpoint_storage(""), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+TEST(SplitAddressTest, CutsOffAsManyComponentsAsThePathHas) {
+  const auto file = split_address("file:///c/job/chk-7/state-1", 2);
+  ASSERT_THAT(file, IsOk());
+  EXPECT_EQ(file->root, "file:///c/job");
+  EXPECT_EQ(file->path, "chk-7/state-1");
+  EXPECT_EQ(split_address("/c/job", 1)->path, "job");
+  EXPECT_THAT(split_address("job", 1).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("'job'")));
+  EXPECT_THAT(split_address("/job", 2).status(), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 }  // namespace
 }  // namespace weir::storage

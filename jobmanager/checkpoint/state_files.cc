@@ -1,7 +1,6 @@
 #include "jobmanager/checkpoint/state_files.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,10 +22,9 @@ struct Place {
 };
 
 absl::StatusOr<Place> open_parent(const std::string& address) {
-  const std::filesystem::path path(address);
-  WEIR_ASSIGN_OR_RETURN(auto storage,
-                        storage::open_checkpoint_storage(path.parent_path().string()));
-  return Place{std::move(storage), path.filename().string()};
+  WEIR_ASSIGN_OR_RETURN(const storage::SplitAddress split, storage::split_address(address, 1));
+  WEIR_ASSIGN_OR_RETURN(auto storage, storage::open_checkpoint_storage(split.root));
+  return Place{std::move(storage), split.path};
 }
 
 // If the root can't be one, the first checkpoint will say so.

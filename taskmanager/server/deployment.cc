@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "api/library/convert.h"
 #include "common/config.h"
 #include "common/config_options.h"
 #include "common/storage/checkpoint_storage.h"
@@ -18,19 +19,6 @@ Config config_of(const pb::JobGraph& graph) {
     config.set(key, value).IgnoreError();
   }
   return config;
-}
-
-Partitioning from_proto(pb::JobGraph::Partitioning partitioning) {
-  switch (partitioning) {
-    case pb::JobGraph::HASH:
-      return Partitioning::kHash;
-    case pb::JobGraph::REBALANCE:
-      return Partitioning::kRebalance;
-    case pb::JobGraph::BROADCAST:
-      return Partitioning::kBroadcast;
-    default:
-      return Partitioning::kForward;
-  }
 }
 
 GateSpec gate_spec_of(const pb::InputGate& gate, const pb::TaskId& task) {
