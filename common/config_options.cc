@@ -67,8 +67,8 @@ const std::vector<OptionEntry>& all_options() {
       kExponentialDelayResetThreshold, kExponentialDelayJitter, kExponentialDelayAttempts,
       kFailureRateMaxFailures, kFailureRateInterval, kFailureRateDelay, kHighAvailability,
       kHighAvailabilityFolder, kClusterId, kJobStoreCapacity, kEtcdEndpoints, kHeartbeatInterval,
-      kHeartbeatTimeout, kTaskCancellationTimeout, kSinkRestartBudget, kSinkOnLostTransaction,
-      kLogFolder, kLogLevel, kLogFormat);
+      kHeartbeatTimeout, kTaskCancellationTimeout, kFailoverStrategy, kSinkRestartBudget,
+      kSinkOnLostTransaction, kLogFolder, kLogLevel, kLogFormat);
   return all;
 }
 

@@ -271,6 +271,11 @@ inline const ConfigOption<Duration> kHeartbeatTimeout{
 inline const ConfigOption<Duration> kTaskCancellationTimeout{
     "task.cancellation.timeout", 180s,
     "After this a task that doesn't end takes its TaskManager with it; 0 waits for ever."};
+inline const ConfigOption<std::string> kFailoverStrategy{
+    .key = "jobmanager.execution.failover-strategy",
+    .default_value = "region",
+    .description = "What restarts when a task fails: all that records connect it with, or full.",
+    .allowed = {"region", "full"}};
 
 // Sinks.
 inline const ConfigOption<Duration> kSinkRestartBudget{

@@ -99,6 +99,10 @@ struct SinkRecovery {
   std::uint64_t generation = 0;  // of the attempt that recovers
   std::vector<RecoveredCommittable> committables;
   std::vector<std::string> writer_states;  // of the restored checkpoint, one per subtask
+  // None: all. Else the writers of these have ended and begin anew while the others go on: nothing
+  // of the others may be touched, nor of generations below `generation_from`, which are settled.
+  std::vector<int> subtasks = {};
+  std::uint64_t generation_from = 0;
 };
 
 struct SinkValidation {
@@ -113,7 +117,8 @@ struct SinkValidation {
 using CommitReport = std::function<void(const Committable&, const CommitResult&)>;
 
 // Recovers a sink once per attempt, before any of its writers opens and any source polls. All calls
-// come from one thread, in this order: open, validate, recover, then sweep() now and then.
+// come from one thread, in this order: open, validate, recover, then sweep() now and then, and
+// recover() again for some subtasks, if it can.
 class SinkCoordinator {
  public:
   virtual ~SinkCoordinator() = default;
@@ -125,6 +130,9 @@ class SinkCoordinator {
   // transactions of smaller generations. Retries what may still succeed until context.cancelled().
   // A lost committable is reported and doesn't stop the others.
   virtual void recover(const SinkRecovery& recovery, const CommitReport& report) = 0;
+  // Whether recover() may be called for some subtasks while the others write; else all of the job
+  // restarts when one fails.
+  virtual bool recovers_subtasks() const { return false; }
   // Fences what a zombie of a smaller generation may have opened since recover().
   virtual void sweep() {}
   virtual void close() {}

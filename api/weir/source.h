@@ -98,7 +98,7 @@ class SourceCoordinatorContext : public RuntimeContext {
 
 // Finds and assigns the splits of a source. All calls come from one thread, in this order:
 // open, validate, then resolve (first attempt) or nothing, restore, start, and from then on any of
-// the rest.
+// the rest. While a reader begins anew, what it is told is dropped.
 class SourceCoordinator {
  public:
   virtual ~SourceCoordinator() = default;
@@ -114,7 +114,17 @@ class SourceCoordinator {
   virtual void restore(std::string_view state, std::span<const Split> splits) = 0;
   // Every reader is running: assign.
   virtual void start() = 0;
+  // Whether readers can begin anew while the others go on; else all of the job restarts when one
+  // fails.
+  virtual bool restarts_readers() const { return false; }
+  // The readers of these subtasks have begun anew and know of nothing: assign what they had, and
+  // tell what they were told. `splits` are all readers' of the restored checkpoint, none if there
+  // is none: what is in them is read on from there, else from where it began.
+  virtual void restart_readers(std::span<const int> /*subtasks*/,
+                               std::span<const Split> /*splits*/) {}
   virtual void on_reader_event(int /*subtask*/, std::string_view /*event*/) {}
+  // Also where each assigned split began: the readers' of the same checkpoint lack those that are
+  // on their way.
   virtual std::string snapshot(std::int64_t checkpoint_id) = 0;
   virtual void notify_checkpoint_complete(std::int64_t /*checkpoint_id*/) {}
   // Called every now and then (about 10 times a second): discovery.

@@ -14,6 +14,11 @@ namespace {
 constexpr int64_t kIdsPerBlock = 32;
 constexpr int64_t kReserveWhenLeft = 16;
 
+// Behind the barrier of a stop: only a new attempt of all starts them again.
+FailAttemptDecision sources_have_stopped(const std::string& cause) {
+  return FailAttemptDecision{cause};
+}
+
 void append(CheckpointDecisions& decisions, CheckpointDecisions more) {
   std::move(more.begin(), more.end(), std::back_inserter(decisions));
 }
@@ -28,6 +33,7 @@ CheckpointDecisions CheckpointCoordinator::start(Attempt attempt, std::vector<Ta
                                                  std::vector<std::string> coordinators,
                                                  bool trigger_now, MonotonicTime now) {
   running_ = true;
+  some_go_on_ = false;
   ending_ = false;
   reserving_ = false;
   attempt_ = attempt;
@@ -39,14 +45,18 @@ CheckpointDecisions CheckpointCoordinator::start(Attempt attempt, std::vector<Ta
   return on_time(now);
 }
 
-CheckpointDecisions CheckpointCoordinator::stop(const std::string& cause) {
+CheckpointDecisions CheckpointCoordinator::stop(const std::string& cause, bool some_go_on) {
   CheckpointDecisions decisions;
   running_ = false;
+  some_go_on_ = some_go_on;
   next_periodic_.reset();
+  bool sources_stopped = false;
   for (auto& [id, pending] : pending_) {
+    sources_stopped |= pending.kind == CheckpointKind::kStopSavepoint;
     decisions.push_back(AbortDecision{id, pending.kind, cause, std::move(pending.operators)});
   }
   for (auto& [id, ready] : ready_) {
+    sources_stopped |= ready.kind == CheckpointKind::kStopSavepoint;
     decisions.push_back(AbortDecision{id, ready.kind, cause, std::move(ready.operators)});
   }
   for (const Waiting& waiting : waiting_) {
@@ -55,6 +65,7 @@ CheckpointDecisions CheckpointCoordinator::stop(const std::string& cause) {
   pending_.clear();
   ready_.clear();
   waiting_.clear();
+  if (some_go_on && sources_stopped) decisions.push_back(sources_have_stopped(cause));
   return decisions;
 }
 
@@ -169,16 +180,19 @@ CheckpointDecisions CheckpointCoordinator::on_publication(CheckpointId checkpoin
   const Publishing publication = it->second;
   publishing_.erase(it);
   const bool current = running_ && publication.attempt == attempt_;
+  const bool somebody_listens = current || (some_go_on_ && publication.attempt == attempt_);
 
   if (const auto* failed = std::get_if<PublicationFailed>(&outcome)) {
     if (current) {
       fail(checkpoint, publication.kind, failed->cause, decisions);
     } else {
       decisions.push_back(AbortDecision{checkpoint, publication.kind, failed->cause});
+      const bool stopped = publication.kind == CheckpointKind::kStopSavepoint;
+      if (stopped && somebody_listens) decisions.push_back(sources_have_stopped(failed->cause));
     }
   } else if (const auto* permit = std::get_if<CommitPermit>(&outcome)) {
     consecutive_failures_ = 0;
-    if (current) decisions.push_back(NotifyDecision{*permit});
+    if (somebody_listens) decisions.push_back(NotifyDecision{*permit});
     decisions.push_back(CompletedDecision{checkpoint, publication.kind});
     drop_subsumed(checkpoint, decisions);
   } else {
@@ -292,8 +306,7 @@ void CheckpointCoordinator::fail(CheckpointId checkpoint, CheckpointKind kind,
   if (kind == CheckpointKind::kSavepoint || kind == CheckpointKind::kRescale) return;
   const std::string named = absl::StrCat("checkpoint ", checkpoint.value(), ": ", cause);
   if (kind == CheckpointKind::kStopSavepoint) {
-    // Its sources have stopped: only a new attempt starts them again.
-    decisions.push_back(FailAttemptDecision{named});
+    decisions.push_back(sources_have_stopped(named));
     return;
   }
   ++consecutive_failures_;

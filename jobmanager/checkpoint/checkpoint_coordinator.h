@@ -117,8 +117,9 @@ class CheckpointCoordinator {
   CheckpointDecisions start(Attempt attempt, std::vector<TaskIndex> tasks,
                             std::vector<std::string> coordinators, bool trigger_now,
                             MonotonicTime now);
-  // The attempt is over: pending checkpoints are dropped. Publications in flight still report.
-  CheckpointDecisions stop(const std::string& cause);
+  // The attempt is over: pending checkpoints are dropped. Publications in flight still report; with
+  // `some_go_on` what they complete is notified, to the tasks that are left.
+  CheckpointDecisions stop(const std::string& cause, bool some_go_on = false);
 
   // What is due by now: triggers and timeouts. Call again at next_wakeup().
   CheckpointDecisions on_time(MonotonicTime now);
@@ -183,7 +184,8 @@ class CheckpointCoordinator {
   bool reserving_ = false;
 
   bool running_ = false;
-  bool ending_ = false;  // the last checkpoint was asked for
+  bool some_go_on_ = false;  // while it isn't running_
+  bool ending_ = false;      // the last checkpoint was asked for
   Attempt attempt_;
   std::vector<TaskIndex> tasks_;
   std::vector<std::string> coordinators_;

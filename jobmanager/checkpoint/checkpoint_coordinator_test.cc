@@ -359,5 +359,36 @@ TEST_F(CheckpointCoordinatorTest, BehindARescaleNothingMoreOfTheAttemptIsPublish
   EXPECT_TRUE(has<AbortDecision>(coordinator_->stop("the attempt ends")));
 }
 
+TEST_F(CheckpointCoordinatorTest, WhatCompletesWhileSomeTasksRestartIsNotifiedToTheOthers) {
+  make(every_second_);
+  start(true);
+  ASSERT_TRUE(has<PublishDecision>(ack_all(1)));
+  EXPECT_FALSE(has<FailAttemptDecision>(coordinator_->stop("a region restarts", true)));
+  CheckpointDecisions decisions = published(1);
+  EXPECT_TRUE(has<NotifyDecision>(decisions));
+  EXPECT_FALSE(has<TriggerDecision>(decisions));
+}
+
+TEST_F(CheckpointCoordinatorTest, AStopThatARestartOfSomeTasksInterruptsRestartsAll) {
+  make(every_second_);
+  start();
+  CheckpointDecisions decisions;
+  ASSERT_THAT(coordinator_->request(CheckpointKind::kStopSavepoint, "", now_, decisions), IsOk());
+  decisions = coordinator_->stop("a region restarts", true);
+  EXPECT_TRUE(has<AbortDecision>(decisions));
+  EXPECT_TRUE(has<FailAttemptDecision>(decisions));
+}
+
+TEST_F(CheckpointCoordinatorTest, AStopThatIsNotPublishedWhileSomeTasksRestartRestartsAll) {
+  make(every_second_);
+  start();
+  CheckpointDecisions decisions;
+  ASSERT_THAT(coordinator_->request(CheckpointKind::kStopSavepoint, "", now_, decisions), IsOk());
+  ack_all(1);
+  coordinator_->stop("a region restarts", true);
+  decisions = coordinator_->on_publication(CheckpointId(1), PublicationFailed{"disk full"}, now_);
+  EXPECT_TRUE(has<FailAttemptDecision>(decisions));
+}
+
 }  // namespace
 }  // namespace weir

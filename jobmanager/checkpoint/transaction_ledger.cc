@@ -93,8 +93,10 @@ void TransactionLedger::retain(const std::vector<CheckpointId>& checkpoints) {
   for (const auto& [time_ms, key] : lost) entries_.erase(key);
 }
 
-void TransactionLedger::on_recovered(std::optional<CheckpointId> restored, int64_t now_ms) {
+void TransactionLedger::on_recovered(std::optional<CheckpointId> restored, int64_t now_ms,
+                                     const std::function<bool(const pb::LedgerEntry&)>& concerns) {
   for (auto& [key, entry] : entries_) {
+    if (concerns && !concerns(entry)) continue;
     if (entry.state() != pb::LedgerEntry::PREPARED) continue;
     if (restored && carried_by_any(entry, {*restored})) continue;
     if (restored && entry.carried_last() < restored->value()) continue;

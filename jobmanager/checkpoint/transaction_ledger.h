@@ -37,8 +37,10 @@ class TransactionLedger {
   // lost ones the youngest thousand are kept all the same: somebody will ask.
   void retain(const std::vector<CheckpointId>& checkpoints);
   // A recovery from `restored` (none: from nothing) has fenced everything that it doesn't carry:
-  // what is PREPARED and was carried only later can't be committed any more.
-  void on_recovered(std::optional<CheckpointId> restored, int64_t now_ms);
+  // what is PREPARED and was carried only later can't be committed any more. With `concerns` the
+  // recovery was only for what that accepts.
+  void on_recovered(std::optional<CheckpointId> restored, int64_t now_ms,
+                    const std::function<bool(const pb::LedgerEntry&)>& concerns = nullptr);
   // At load: what was written down for a publication that never happened.
   void drop_unpublished(const std::vector<CheckpointId>& published);
 

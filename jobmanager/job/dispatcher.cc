@@ -27,6 +27,11 @@ constexpr std::chrono::milliseconds kMetricsInterval{1000};
 // From a library's upload to the submission of its job.
 constexpr std::chrono::minutes kSubmissionPatience{10};
 
+std::pair<std::string, Attempt> parse_allocation(const std::string& name) {
+  const size_t slash = name.find('/');
+  return {name.substr(0, slash), Attempt(std::stoi(name.substr(slash + 1)))};
+}
+
 std::string data_address(const pb::RegisterTaskManager& taskmanager) {
   return absl::StrCat(taskmanager.host(), ":", taskmanager.data_port());
 }
@@ -231,6 +236,8 @@ std::string job_of(const pb::FromTaskManager& message) {
       return message.source_event().coordinator().job_id();
     case pb::FromTaskManager::kAttemptReleased:
       return message.attempt_released().job_id();
+    case pb::FromTaskManager::kTasksReleased:
+      return message.tasks_released().job_id();
     default:
       return "";
   }
@@ -319,6 +326,15 @@ void Dispatcher::check_liveness() {
 
 // --- JobServices ---
 
+std::vector<std::string> Dispatcher::allocations_up_to(const std::string& job_id,
+                                                       Attempt attempt) const {
+  std::vector<std::string> names;
+  for (const std::string& name : slots_.allocations(allocation_prefix(job_id))) {
+    if (parse_allocation(name).second <= attempt) names.push_back(name);
+  }
+  return names;
+}
+
 void Dispatcher::request_slots(const std::string& job_id, Attempt attempt, int32_t count,
                                std::chrono::milliseconds timeout) {
   mailbox_->post([=, this] {
@@ -330,12 +346,21 @@ void Dispatcher::request_slots(const std::string& job_id, Attempt attempt, int32
 void Dispatcher::release_slots(const std::string& job_id, Attempt attempt,
                                const std::string& taskmanager) {
   mailbox_->post([=, this] {
-    slots_.release(allocation(job_id, attempt), taskmanager);
+    for (const std::string& name : allocations_up_to(job_id, attempt)) {
+      slots_.release(name, taskmanager);
+    }
     advance_slots();
   });
 }
 
 void Dispatcher::release_all_slots(const std::string& job_id, Attempt attempt) {
+  mailbox_->post([=, this] {
+    for (const std::string& name : allocations_up_to(job_id, attempt)) slots_.release_all(name);
+    advance_slots();
+  });
+}
+
+void Dispatcher::return_slots(const std::string& job_id, Attempt attempt) {
   mailbox_->post([=, this] {
     slots_.release_all(allocation(job_id, attempt));
     advance_slots();
@@ -345,19 +370,17 @@ void Dispatcher::release_all_slots(const std::string& job_id, Attempt attempt) {
 void Dispatcher::advance_slots() {
   for (SlotPool::Decision& decision : slots_.advance(clock_.now())) {
     const std::string& name = std::visit([](const auto& d) { return d.allocation; }, decision);
-    const size_t slash = name.find('/');
-    const std::string job_id = name.substr(0, slash);
-    const Attempt attempt(std::stoi(name.substr(slash + 1)));
+    const auto [job_id, attempt] = parse_allocation(name);
     if (auto* granted = std::get_if<SlotPool::Granted>(&decision)) {
       std::vector<GrantedSlot> slots;
       for (const std::string& id : granted->taskmanagers) {
         slots.push_back({id, data_address(taskmanagers_[id].registration)});
       }
-      post_to(job_id, [attempt, slots = std::move(slots)](JobController& controller) {
+      post_to(job_id, [attempt = attempt, slots = std::move(slots)](JobController& controller) {
         controller.slots_granted(attempt, slots);
       });
     } else {
-      post_to(job_id, [attempt, cause = std::get<SlotPool::Refused>(decision).cause](
+      post_to(job_id, [attempt = attempt, cause = std::get<SlotPool::Refused>(decision).cause](
                           JobController& controller) { controller.slots_refused(attempt, cause); });
     }
   }

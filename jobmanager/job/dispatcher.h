@@ -77,6 +77,7 @@ class Dispatcher final : public JobServices, public ClusterView {
   void release_slots(const std::string& job_id, Attempt attempt,
                      const std::string& taskmanager) override;
   void release_all_slots(const std::string& job_id, Attempt attempt) override;
+  void return_slots(const std::string& job_id, Attempt attempt) override;
   void claim_resources(const std::string& job_id, std::vector<std::string> resources) override;
   void job_terminated(const std::string& job_id, pb::JobDetails details) override;
 
@@ -122,6 +123,8 @@ class Dispatcher final : public JobServices, public ClusterView {
   // Of the names of its slots' allocations, one per attempt.
   static std::string allocation_prefix(const std::string& job_id);
   static std::string allocation(const std::string& job_id, Attempt attempt);
+  // Of this attempt and those before it.
+  std::vector<std::string> allocations_up_to(const std::string& job_id, Attempt attempt) const;
   const TaskManager* find_session(uint64_t session) const;
 
   // Runs `with(controller)` in the job's mailbox; NotFound or FailedPrecondition to the reply if

@@ -35,10 +35,10 @@ struct Overloaded : Functions... {
 
 }  // namespace
 
-void JobController::start_checkpoints() {
+void JobController::start_checkpoints(bool only_regions) {
   counts_.set_restored(counts_.restored() + (attempt_.restored ? 1 : 0));
   final_checkpoint_.reset();
-  unpublished_since_ms_.reset();
+  if (!only_regions) unpublished_since_ms_.reset();
   std::vector<std::string> sources;
   for (const PlannedCoordinator& coordinator : plan().coordinators()) {
     if (coordinator.source) sources.push_back(coordinator.uid);
@@ -49,32 +49,38 @@ void JobController::start_checkpoints() {
 
 void JobController::execute(CheckpointDecisions decisions) {
   for (CheckpointDecision& decision : decisions) {
-    std::visit(Overloaded{
-                   [&](const TriggerDecision& triggered) { trigger(triggered); },
-                   [&](PublishDecision& complete) { publish(std::move(complete)); },
-                   [&](const NotifyDecision& notify) {
-                     WEIR_FAULT_POINT("job.before_notify");
-                     pb::ToTaskManager message;
-                     pb::NotifyCheckpointComplete* complete =
-                         message.mutable_notify_checkpoint_complete();
-                     complete->set_job_id(job_id_);
-                     complete->set_attempt(notify.permit.attempt().value());
-                     complete->set_checkpoint_id(notify.permit.checkpoint().value());
-                     bool notified_one = false;
-                     for (const std::string& taskmanager : machine_.participants()) {
-                       if (notified_one) WEIR_FAULT_POINT("job.notified_one");
-                       send(taskmanager, message);
-                       notified_one = true;
-                     }
-                   },
-                   [&](const AbortDecision& aborted) { checkpoint_aborted(aborted); },
-                   [&](const CompletedDecision& completed) { checkpoint_completed(completed); },
-                   [&](const FailAttemptDecision& failed) {
-                     fail_attempt("checkpoint coordinator", failed.cause, false);
-                   },
-                   [&](const ReserveIdsDecision& reserve) { reserve_ids(reserve.end); },
-               },
-               decision);
+    std::visit(
+        Overloaded{
+            [&](const TriggerDecision& triggered) { trigger(triggered); },
+            [&](PublishDecision& complete) { publish(std::move(complete)); },
+            [&](const NotifyDecision& notify) {
+              WEIR_FAULT_POINT("job.before_notify");
+              pb::ToTaskManager message;
+              pb::NotifyCheckpointComplete* complete = message.mutable_notify_checkpoint_complete();
+              complete->set_job_id(job_id_);
+              complete->set_checkpoint_id(notify.permit.checkpoint().value());
+              bool notified_one = false;
+              for (const std::string& taskmanager : machine_.participants()) {
+                if (notified_one) WEIR_FAULT_POINT("job.notified_one");
+                send_to_attempts(
+                    {taskmanager}, message, [](pb::ToTaskManager& of_attempt, int32_t attempt) {
+                      of_attempt.mutable_notify_checkpoint_complete()->set_attempt(attempt);
+                    });
+                notified_one = true;
+              }
+            },
+            [&](const AbortDecision& aborted) { checkpoint_aborted(aborted); },
+            [&](const CompletedDecision& completed) { checkpoint_completed(completed); },
+            [&](const FailAttemptDecision& failed) {
+              // After what is being carried out, which may be the restart of regions.
+              environment_.mailbox.post([this, failed, attempt = attempt_.coordinators] {
+                execute(machine_.coordinator_failed(
+                    attempt, {"checkpoint coordinator", failed.cause, false}, now()));
+              });
+            },
+            [&](const ReserveIdsDecision& reserve) { reserve_ids(reserve.end); },
+        },
+        decision);
   }
   schedule_checkpoint_timer();
   if (rescaled_) execute(machine_.rescaled(*std::exchange(rescaled_, std::nullopt)));
@@ -109,7 +115,6 @@ void JobController::trigger(const TriggerDecision& decision) {
   pb::ToTaskManager message;
   pb::TriggerCheckpoint* trigger = message.mutable_trigger_checkpoint();
   trigger->set_job_id(job_id_);
-  trigger->set_attempt(attempt_.attempt.value());
   trigger->set_checkpoint_id(decision.checkpoint.value());
   trigger->set_savepoint(is_savepoint(decision.kind));
   trigger->set_stop_sources(decision.kind == CheckpointKind::kStopSavepoint);
@@ -121,7 +126,10 @@ void JobController::trigger(const TriggerDecision& decision) {
   if (options_.checkpoints.unaligned && decision.kind == CheckpointKind::kCheckpoint) {
     trigger->set_aligned_timeout_ms(options_.aligned_checkpoint_timeout.count());
   }
-  for (const std::string& taskmanager : taskmanagers_with_sources()) send(taskmanager, message);
+  send_to_attempts(taskmanagers_with_sources(), std::move(message),
+                   [](pb::ToTaskManager& of_attempt, int32_t attempt) {
+                     of_attempt.mutable_trigger_checkpoint()->set_attempt(attempt);
+                   });
 }
 
 // Barriers come to all other tasks with their records.
@@ -285,9 +293,11 @@ void JobController::checkpoint_aborted(const AbortDecision& decision) {
   pb::ToTaskManager message;
   pb::NotifyCheckpointAborted* aborted = message.mutable_notify_checkpoint_aborted();
   aborted->set_job_id(job_id_);
-  aborted->set_attempt(attempt_.attempt.value());
   aborted->set_checkpoint_id(decision.checkpoint.value());
-  send_to_all(message);
+  send_to_attempts(machine_.participants(), std::move(message),
+                   [](pb::ToTaskManager& of_attempt, int32_t attempt) {
+                     of_attempt.mutable_notify_checkpoint_aborted()->set_attempt(attempt);
+                   });
 }
 
 void JobController::reserve_ids(CheckpointId end) {

@@ -43,10 +43,10 @@ JobIntent from_proto(pb::JobRecord::Intent intent) {
   }
 }
 
-AttemptMachine::History history_of_record(const pb::JobRecord& record) {
+AttemptMachine::History history_of_record(const pb::JobRecord& record, const JobOptions& options) {
   const bool ever_ran = record.generation() > 0;
   return {from_proto(record.intent()), ever_ran ? Attempt(record.attempt()).next() : Attempt(),
-          ever_ran};
+          ever_ran, options.region_failover};
 }
 
 // What the next attempt begins from: the recovery point, or what the job was submitted with.
@@ -72,7 +72,7 @@ JobController::JobController(const JobEnvironment& environment, pb::JobRecord re
       strategy_(std::move(strategy)),
       record_(std::move(record)),
       ledger_(std::move(ledger)),
-      machine_(std::move(plan), history_of_record(record_), *strategy_),
+      machine_(std::move(plan), history_of_record(record_, options_), *strategy_),
       checkpoints_(options_.checkpoints, CheckpointId(record_.next_checkpoint_id()),
                    CheckpointId(record_.next_checkpoint_id())),
       state_files_(std::make_shared<StateFiles>(options_.checkpoint_folder, job_id_)) {
@@ -112,7 +112,7 @@ void JobController::execute(const AttemptDecision& decision) {
           },
           [&](const PersistAttempt& persist) { begin_attempt_durably(persist); },
           [&](const RecoverCoordinatorsDecision& recover) { recover_coordinators(recover.uids); },
-          [&](const DeployTasksDecision&) { deploy_tasks(); },
+          [&](const DeployTasksDecision& deploy) { deploy_tasks(deploy.tasks); },
           [&](const PersistResolved& resolved) { persist_resolved(resolved); },
           [&](const AcknowledgeResolved& resolved) {
             pb::ToTaskManager message;
@@ -125,18 +125,21 @@ void JobController::execute(const AttemptDecision& decision) {
             pb::ToTaskManager message;
             pb::StartCoordinators* start = message.mutable_start_coordinators();
             start->set_job_id(job_id_);
-            start->set_attempt(attempt_.attempt.value());
+            start->set_attempt(attempt_.coordinators.value());
             send(attempt_.slots.front().taskmanager, std::move(message));
           },
-          [&](const StartCheckpoints&) { start_checkpoints(); },
+          [&](const StartCheckpoints& start) { start_checkpoints(start.only_regions); },
           [&](const TriggerFinalCheckpoint&) {
             CheckpointDecisions decisions;
             // Refused only while a stop takes the last checkpoint already.
             (void)checkpoints_.request(CheckpointKind::kFinal, "", now(), decisions);
             execute(std::move(decisions));
           },
-          [&](const StopCheckpoints& stop) { execute(checkpoints_.stop(stop.cause)); },
+          [&](const StopCheckpoints& stop) {
+            execute(checkpoints_.stop(stop.cause, stop.goes_on));
+          },
           [&](const CancelAttemptDecision&) { cancel_attempt(); },
+          [&](const CancelTasksDecision& cancel) { cancel_tasks(cancel.tasks); },
           [&](const PersistIntent& persist) { persist_intent(persist.intent); },
           [&](const ScheduleRestart& restart) {
             environment_.mailbox.cancel_timer(restart_timer_);
@@ -154,15 +157,17 @@ void JobController::execute(const AttemptDecision& decision) {
 }
 
 void JobController::begin_attempt(int32_t slots) {
+  environment_.mailbox.cancel_timer(restart_timer_);
+  environment_.mailbox.cancel_timer(release_timer_);
   attempt_.attempt = machine_.attempt();
+  if (machine_.only_regions()) return begin_regions(slots);
+  attempt_.coordinators = attempt_.attempt;
   attempt_.restored.reset();
   attempt_.slots.clear();
   task_states_.clear();
   metrics_.clear();
   coordinator_metrics_.clear();
   attempt_start_ms_ = wall_ms();
-  environment_.mailbox.cancel_timer(restart_timer_);
-  environment_.mailbox.cancel_timer(release_timer_);
   environment_.services.request_slots(job_id_, attempt_.attempt, slots,
                                       options_.slot_request_timeout);
 }
@@ -187,7 +192,8 @@ void JobController::begin_attempt_durably(const PersistAttempt& decision) {
   auto loaded = std::make_shared<Loaded>();
   environment_.writer.update(
       [loaded, decision, files = state_files_, resources = resources_,
-       ledger_max = ledger_.generation_max()](pb::JobRecord& record) {
+       ledger_max = ledger_.generation_max(),
+       some_go_on = machine_.only_regions()](pb::JobRecord& record) {
         uint64_t above = std::max({decision.generation_above, record.generation(),
                                    static_cast<uint64_t>(ledger_max.value())});
         if (const auto pointer = recovery_point(record)) {
@@ -196,7 +202,7 @@ void JobController::begin_attempt_durably(const PersistAttempt& decision) {
           loaded->manifest = std::move(checkpoint->manifest);
           above = std::max(above, loaded->manifest->generation());
         }
-        files->take_stock(record);
+        if (!some_go_on) files->take_stock(record);  // else files may be in the making
         record.set_attempt(decision.attempt.value());
         record.set_generation(above + 1);
         record.mutable_exclusive_resources()->Assign(resources.begin(), resources.end());
@@ -216,6 +222,7 @@ void JobController::begin_attempt_durably(const PersistAttempt& decision) {
         });
         attempt_.restored = std::move(loaded->manifest);
         attempt_.generation = Generation(record_.generation());
+        if (!machine_.only_regions()) attempt_.first_generation = attempt_.generation;
         // The ledger that was found may be older than the checkpoint.
         if (attempt_.restored) ledger_.add_checkpoint(*attempt_.restored, wall_ms());
         if (attempt_.restored && !machine_.settling() &&
@@ -255,13 +262,15 @@ void JobController::recover_coordinators(const std::vector<std::string>& uids) {
     if (std::find(uids.begin(), uids.end(), coordinator.uid) == uids.end()) continue;
     pb::ToTaskManager message;
     *message.mutable_recover_coordinator() =
-        recover_coordinator(attempt_, coordinator, record_, ledger_);
+        machine_.only_regions()
+            ? recover_subtasks(attempt_, coordinator, ledger_, restarted_subtasks(coordinator))
+            : recover_coordinator(attempt_, coordinator, record_, ledger_);
     send(attempt_.slots.front().taskmanager, std::move(message));
   }
 }
 
-void JobController::deploy_tasks() {
-  for (TaskIndex task : plan().tasks()) {
+void JobController::deploy_tasks(const std::vector<TaskIndex>& tasks) {
+  for (TaskIndex task : tasks) {
     pb::ToTaskManager message;
     *message.mutable_deploy_task() = deploy_task(attempt_, plan(), record_.graph(), task);
     send(attempt_.slots[task.subtask].taskmanager, std::move(message));
@@ -271,7 +280,9 @@ void JobController::deploy_tasks() {
 void JobController::start_tasks() {
   std::optional<CheckpointId> restored;
   if (attempt_.restored) restored = CheckpointId(attempt_.restored->checkpoint_id());
-  ledger_.on_recovered(restored, wall_ms());
+  ledger_.on_recovered(restored, wall_ms(), [this](const pb::LedgerEntry& entry) {
+    return machine_.restarts({plan().vertex_of(entry.sink_uid()), entry.subtask()});
+  });
   pb::ToTaskManager message;
   pb::StartTasks* start = message.mutable_start_tasks();
   start->set_job_id(job_id_);
@@ -283,14 +294,18 @@ void JobController::start_tasks() {
 void JobController::cancel_attempt() {
   pb::ToTaskManager message;
   message.mutable_cancel_attempt()->set_job_id(job_id_);
-  message.mutable_cancel_attempt()->set_attempt(attempt_.attempt.value());
+  message.mutable_cancel_attempt()->set_attempt(machine_.attempt().value());
   send_to_all(message);
+  limit_release();
+}
+
+void JobController::limit_release() {
+  environment_.mailbox.cancel_timer(release_timer_);
   release_timer_ =
-      environment_.mailbox.post_after(kReleaseTimeout, [this, attempt = attempt_.attempt] {
-        for (const std::string& taskmanager : machine_.participants()) {
-          WEIR_LOG_WARN(log_context(), "TaskManager {} hasn't ended attempt {} within {} s",
-                        taskmanager, attempt, kReleaseTimeout.count());
-        }
+      environment_.mailbox.post_after(kReleaseTimeout, [this, attempt = machine_.attempt()] {
+        if (attempt != machine_.attempt() || machine_.step() != AttemptStep::kCanceling) return;
+        WEIR_LOG_WARN(log_context(), "attempt {} hasn't ended within {} s: {}", attempt,
+                      kReleaseTimeout.count(), machine_.waiting_for());
         execute(machine_.release_timed_out(attempt));
       });
 }
@@ -392,13 +407,17 @@ void JobController::fail_attempt(const std::string& where, const std::string& ca
 
 void JobController::slots_granted(Attempt attempt, std::vector<GrantedSlot> slots) {
   if (attempt != machine_.attempt() || machine_.step() != AttemptStep::kWaitingForSlots) {
-    environment_.services.release_all_slots(job_id_, attempt);
+    environment_.services.return_slots(job_id_, attempt);
     return;
   }
-  attempt_.slots = std::move(slots);
-  std::set<std::string> taskmanagers;
-  for (const GrantedSlot& slot : attempt_.slots) taskmanagers.insert(slot.taskmanager);
-  execute(machine_.slots_granted(std::move(taskmanagers)));
+  std::vector<std::string> taskmanagers;
+  for (const GrantedSlot& slot : slots) taskmanagers.push_back(slot.taskmanager);
+  if (machine_.only_regions()) {
+    replace_slots(std::move(slots));
+  } else {
+    attempt_.slots = std::move(slots);
+  }
+  execute(machine_.slots_granted(taskmanagers));
 }
 
 void JobController::slots_refused(Attempt attempt, const std::string& cause) {

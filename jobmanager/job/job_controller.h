@@ -114,10 +114,11 @@ class JobController {
   void deploy_coordinators(const std::vector<std::string>& uids);
   void begin_attempt_durably(const PersistAttempt& decision);
   void persist_resolved(const PersistResolved& resolved);
-  void deploy_tasks();
+  void deploy_tasks(const std::vector<TaskIndex>& tasks);
   void recover_coordinators(const std::vector<std::string>& uids);
   void start_tasks();
   void cancel_attempt();
+  void limit_release();
   void persist_intent(JobIntent intent);
   pb::Fault make_fault(const std::string& where, const std::string& cause) const;
   void record_fault(const RecordFault& fault);
@@ -129,12 +130,22 @@ class JobController {
   // Takes over the record as it is after a write, then goes on with `handle`, in the job's mailbox.
   JobRecordWriter::Done on_mailbox(JobRecordWriter::Done handle);
 
+  // --- an attempt of some regions: job_regions.cc ---
+  void begin_regions(int32_t slots);
+  void replace_slots(std::vector<GrantedSlot> slots);
+  std::vector<int32_t> restarted_subtasks(const PlannedCoordinator& coordinator) const;
+  void cancel_tasks(const std::vector<TaskIndex>& tasks);
+  // One message per attempt that runs, which `set_attempt` puts in.
+  void send_to_attempts(const std::set<std::string>& taskmanagers, pb::ToTaskManager message,
+                        const std::function<void(pb::ToTaskManager&, int32_t)>& set_attempt);
+
   // --- what TaskManagers say: job_events.cc ---
   void on_task_state(const std::string& taskmanager, const pb::TaskStateChanged& change);
+  bool is_current(const pb::TaskId& task) const;
   void route(const pb::SourceEvent& event);
 
   // --- checkpoints: job_checkpoints.cc ---
-  void start_checkpoints();
+  void start_checkpoints(bool only_regions);
   void execute(CheckpointDecisions decisions);
   void trigger(const TriggerDecision& decision);
   std::set<std::string> taskmanagers_with_sources() const;

@@ -120,7 +120,7 @@ void JobController::show_subtask(TaskIndex task, bool finished, pb::VertexDetail
   pb::SubtaskDetails* subtask = vertex.add_subtasks();
   subtask->set_subtask(task.subtask);
   subtask->set_state(shown);
-  subtask->set_attempt(machine_.attempt().value());
+  subtask->set_attempt(machine_.attempt_of(task).value());
   subtask->set_start_time_ms(attempt_start_ms_);
   if (static_cast<size_t>(task.subtask) < attempt_.slots.size()) {
     subtask->set_taskmanager_id(attempt_.slots[static_cast<size_t>(task.subtask)].taskmanager);

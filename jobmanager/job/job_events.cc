@@ -29,7 +29,7 @@ void JobController::on_message(const std::string& taskmanager, const pb::FromTas
       return execute(machine_.coordinator_validated(
           Attempt(validated.coordinator().attempt()), validated.coordinator().uid(),
           {validated.exclusive_resources().begin(), validated.exclusive_resources().end()},
-          validated.generation_max()));
+          validated.generation_max(), validated.restarts_subtasks()));
     }
     case pb::FromTaskManager::kCoordinatorResolved: {
       const auto& resolved = message.coordinator_resolved();
@@ -37,12 +37,13 @@ void JobController::on_message(const std::string& taskmanager, const pb::FromTas
                                                    resolved.coordinator().uid(), resolved.state()));
     }
     case pb::FromTaskManager::kCoordinatorRecovered: {
-      const auto& id = message.coordinator_recovered().coordinator();
-      return execute(machine_.coordinator_recovered(Attempt(id.attempt()), id.uid()));
+      const auto& recovered = message.coordinator_recovered();
+      return execute(machine_.coordinator_recovered(Attempt(recovered.for_attempt()),
+                                                    recovered.coordinator().uid()));
     }
     case pb::FromTaskManager::kCoordinatorFailed: {
       const auto& failed = message.coordinator_failed();
-      return execute(machine_.failed(
+      return execute(machine_.coordinator_failed(
           Attempt(failed.coordinator().attempt()),
           {absl::StrCat("coordinator of ", failed.coordinator().uid(), " on ", taskmanager),
            failed.cause(), failed.fatal()},
@@ -52,10 +53,11 @@ void JobController::on_message(const std::string& taskmanager, const pb::FromTas
       return on_task_state(taskmanager, message.task_state_changed());
     case pb::FromTaskManager::kAcknowledgeCheckpoint: {
       const auto& ack = message.acknowledge_checkpoint();
+      if (!is_current(ack.task())) return;
       const CheckpointId id(ack.checkpoint_id());
       const size_t missing = checkpoints_.tasks_missing(id).size();
       CheckpointDecisions decisions = checkpoints_.on_task_acknowledged(
-          Attempt(ack.task().attempt()), {ack.task().vertex(), ack.task().subtask()}, id,
+          machine_.attempt(), {ack.task().vertex(), ack.task().subtask()}, id,
           {ack.operators().begin(), ack.operators().end()}, now());
       if (auto* entry = history_of(id); entry && missing > 0) {
         entry->status.set_subtasks_acknowledged(
@@ -68,15 +70,17 @@ void JobController::on_message(const std::string& taskmanager, const pb::FromTas
     }
     case pb::FromTaskManager::kAcknowledgeCoordinatorCheckpoint: {
       const auto& ack = message.acknowledge_coordinator_checkpoint();
+      if (Attempt(ack.coordinator().attempt()) != attempt_.coordinators) return;
       return execute(checkpoints_.on_coordinator_acknowledged(
-          Attempt(ack.coordinator().attempt()), ack.coordinator().uid(),
-          CheckpointId(ack.checkpoint_id()), ack.state(), now()));
+          machine_.attempt(), ack.coordinator().uid(), CheckpointId(ack.checkpoint_id()),
+          ack.state(), now()));
     }
     case pb::FromTaskManager::kDeclineCheckpoint: {
       const auto& decline = message.decline_checkpoint();
+      if (!is_current(decline.task())) return;
       const TaskIndex task{decline.task().vertex(), decline.task().subtask()};
       return execute(checkpoints_.on_declined(
-          Attempt(decline.task().attempt()), task, CheckpointId(decline.checkpoint_id()),
+          machine_.attempt(), task, CheckpointId(decline.checkpoint_id()),
           absl::StrCat("declined by ", plan().task_name(task), ": ", decline.cause()), now()));
     }
     case pb::FromTaskManager::kCommitReported:
@@ -88,6 +92,9 @@ void JobController::on_message(const std::string& taskmanager, const pb::FromTas
       environment_.services.release_slots(job_id_, attempt, taskmanager);
       return execute(machine_.attempt_released(attempt, taskmanager));
     }
+    case pb::FromTaskManager::kTasksReleased:
+      return execute(
+          machine_.tasks_released(Attempt(message.tasks_released().attempt()), taskmanager));
     default:
       return;
   }
@@ -95,8 +102,8 @@ void JobController::on_message(const std::string& taskmanager, const pb::FromTas
 
 void JobController::on_task_state(const std::string& taskmanager,
                                   const pb::TaskStateChanged& change) {
+  if (!is_current(change.task())) return;
   const Attempt attempt(change.task().attempt());
-  if (attempt != machine_.attempt()) return;
   const TaskIndex task{change.task().vertex(), change.task().subtask()};
   // A reader fails when the task that it reads was cancelled before it.
   const bool cancelled =
@@ -111,37 +118,47 @@ void JobController::on_task_state(const std::string& taskmanager,
     case pb::TaskStateChanged::DRAINED:
       return execute(machine_.task_drained(attempt, task));
     case pb::TaskStateChanged::FAILED:
-      return execute(machine_.failed(attempt,
-                                     {absl::StrCat(plan().task_name(task), " on ", taskmanager),
-                                      change.cause(), change.fatal()},
-                                     now()));
+      return execute(
+          machine_.task_failed(attempt, task,
+                               {absl::StrCat(plan().task_name(task), " on ", taskmanager),
+                                change.cause(), change.fatal()},
+                               now()));
     default:
       return state_may_have_changed();
   }
 }
 
+bool JobController::is_current(const pb::TaskId& task) const {
+  return Attempt(task.attempt()) == machine_.attempt_of({task.vertex(), task.subtask()});
+}
+
+// The reader may be of a younger attempt than its coordinator. While it begins anew neither hears
+// the other: the coordinator tells the reader everything once more when it runs.
 void JobController::route(const pb::SourceEvent& event) {
-  if (Attempt(event.coordinator().attempt()) != machine_.attempt() || attempt_.slots.empty())
-    return;
+  const int32_t subtask = event.subtask();
+  if (subtask < 0 || subtask >= static_cast<int32_t>(attempt_.slots.size())) return;
+  const TaskIndex reader{plan().vertex_of(event.coordinator().uid()), subtask};
+  if (machine_.only_regions() && machine_.restarts(reader)) return;
+  const bool to_coordinator = event.event_case() == pb::SourceEvent::kToCoordinator;
+  const Attempt reader_attempt = machine_.attempt_of(reader);
+  const Attempt from = to_coordinator ? reader_attempt : attempt_.coordinators;
+  if (Attempt(event.coordinator().attempt()) != from) return;
+  const Attempt to = to_coordinator ? attempt_.coordinators : reader_attempt;
   pb::ToTaskManager message;
   *message.mutable_source_event() = event;
-  if (event.event_case() == pb::SourceEvent::kToCoordinator) {
-    send(attempt_.slots.front().taskmanager, std::move(message));
-  } else if (event.subtask() >= 0 &&
-             event.subtask() < static_cast<int32_t>(attempt_.slots.size())) {
-    send(attempt_.slots[event.subtask()].taskmanager, std::move(message));
-  }
+  message.mutable_source_event()->mutable_coordinator()->set_attempt(to.value());
+  send(attempt_.slots[to_coordinator ? 0 : subtask].taskmanager, std::move(message));
 }
 
 void JobController::on_metrics(const pb::TaskMetrics& metrics) {
-  if (Attempt(metrics.task().attempt()) != machine_.attempt()) return;
+  if (!is_current(metrics.task())) return;
   TaskFigures& figures = metrics_[{metrics.task().vertex(), metrics.task().subtask()}];
   if (auto rates = rates_between(figures.totals, metrics)) figures.rates = std::move(rates);
   figures.totals = metrics;
 }
 
 void JobController::on_metrics(const pb::CoordinatorMetrics& metrics) {
-  if (Attempt(metrics.coordinator().attempt()) != machine_.attempt()) return;
+  if (Attempt(metrics.coordinator().attempt()) != attempt_.coordinators) return;
   coordinator_metrics_[metrics.coordinator().uid()] = metrics;
 }
 

@@ -1,5 +1,6 @@
 #include "jobmanager/job/job_messages.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,19 +47,23 @@ void describe_output(const JobPlan& plan, int32_t number, pb::OutputEdge& output
 
 }  // namespace
 
-pb::TaskId task_id(const AttemptDescription& attempt, TaskIndex task) {
+pb::TaskId task_id(const AttemptDescription& description, Attempt attempt, TaskIndex task) {
   pb::TaskId id;
-  id.set_job_id(attempt.job_id);
-  id.set_attempt(attempt.attempt.value());
+  id.set_job_id(description.job_id);
+  id.set_attempt(attempt.value());
   id.set_vertex(task.vertex);
   id.set_subtask(task.subtask);
   return id;
 }
 
+pb::TaskId task_id(const AttemptDescription& attempt, TaskIndex task) {
+  return task_id(attempt, attempt.attempt, task);
+}
+
 pb::CoordinatorId coordinator_id(const AttemptDescription& attempt, const std::string& uid) {
   pb::CoordinatorId id;
   id.set_job_id(attempt.job_id);
-  id.set_attempt(attempt.attempt.value());
+  id.set_attempt(attempt.coordinators.value());
   id.set_uid(uid);
   return id;
 }
@@ -98,12 +103,29 @@ pb::DeployTask deploy_task(const AttemptDescription& attempt, const JobPlan& pla
   return deploy;
 }
 
+namespace {
+
+void add_committables(const pb::OperatorState& state, const TransactionLedger& ledger,
+                      pb::RecoverCoordinator& recover) {
+  for (const pb::Committable& committable : state.committables()) {
+    const auto entry = ledger.find(state.uid(), committable.transaction());
+    const auto known = entry ? entry->state() : pb::LedgerEntry::PREPARED;
+    if (known == pb::LedgerEntry::LOST || known == pb::LedgerEntry::ABORTED) continue;
+    pb::RecoverCoordinator::RecoveredCommittable* recovered = recover.add_committables();
+    *recovered->mutable_committable() = committable;
+    recovered->set_known_committed(known == pb::LedgerEntry::COMMITTED);
+  }
+}
+
+}  // namespace
+
 pb::RecoverCoordinator recover_coordinator(const AttemptDescription& attempt,
                                            const PlannedCoordinator& coordinator,
                                            const pb::JobRecord& record,
                                            const TransactionLedger& ledger) {
   pb::RecoverCoordinator recover;
   *recover.mutable_coordinator() = coordinator_id(attempt, coordinator.uid);
+  recover.set_for_attempt(attempt.attempt.value());
   recover.set_generation(attempt.generation.value());
   for (const pb::CoordinatorState& state : record.initial_coordinators()) {
     if (state.uid() != coordinator.uid) continue;
@@ -120,14 +142,32 @@ pb::RecoverCoordinator recover_coordinator(const AttemptDescription& attempt,
     if (state.uid() != coordinator.uid) continue;
     recover.mutable_splits()->MergeFrom(state.splits());
     if (coordinator.source) continue;
-    for (const pb::Committable& committable : state.committables()) {
-      const auto entry = ledger.find(coordinator.uid, committable.transaction());
-      const auto known = entry ? entry->state() : pb::LedgerEntry::PREPARED;
-      if (known == pb::LedgerEntry::LOST || known == pb::LedgerEntry::ABORTED) continue;
-      pb::RecoverCoordinator::RecoveredCommittable* recovered = recover.add_committables();
-      *recovered->mutable_committable() = committable;
-      recovered->set_known_committed(known == pb::LedgerEntry::COMMITTED);
-    }
+    add_committables(state, ledger, recover);
+    recover.add_writer_states(state.writer_state());
+  }
+  return recover;
+}
+
+pb::RecoverCoordinator recover_subtasks(const AttemptDescription& attempt,
+                                        const PlannedCoordinator& coordinator,
+                                        const TransactionLedger& ledger,
+                                        const std::vector<int32_t>& subtasks) {
+  pb::RecoverCoordinator recover;
+  *recover.mutable_coordinator() = coordinator_id(attempt, coordinator.uid);
+  recover.set_for_attempt(attempt.attempt.value());
+  recover.set_generation(attempt.generation.value());
+  recover.set_generation_from(attempt.first_generation.value());
+  recover.mutable_subtasks()->Assign(subtasks.begin(), subtasks.end());
+  if (!attempt.restored) return recover;
+  // What an older checkpoint holds was settled when the coordinators recovered from it.
+  const bool settled = attempt.restored->generation() < attempt.first_generation.value();
+  for (const pb::OperatorState& state : attempt.restored->operators()) {
+    if (state.uid() != coordinator.uid) continue;
+    recover.mutable_splits()->MergeFrom(state.splits());
+    const bool concerned =
+        std::find(subtasks.begin(), subtasks.end(), state.subtask()) != subtasks.end();
+    if (coordinator.source || settled || !concerned) continue;
+    add_committables(state, ledger, recover);
     recover.add_writer_states(state.writer_state());
   }
   return recover;

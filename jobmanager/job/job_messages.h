@@ -25,12 +25,17 @@ struct GrantedSlot {
 struct AttemptDescription {
   std::string job_id;
   Attempt attempt;
+  Attempt coordinators;            // the same, unless only regions restart
   std::vector<GrantedSlot> slots;  // slot i runs the subtasks i; coordinators run at the first
   int32_t max_parallelism = 1;
   Generation generation;
+  Generation first_generation;  // of the coordinators' attempt
   std::optional<pb::CheckpointManifest> restored;
 };
 
+// `attempt`: in which it runs.
+pb::TaskId task_id(const AttemptDescription& description, Attempt attempt, TaskIndex task);
+// Of a task that the attempt starts.
 pb::TaskId task_id(const AttemptDescription& attempt, TaskIndex task);
 pb::CoordinatorId coordinator_id(const AttemptDescription& attempt, const std::string& uid);
 
@@ -44,6 +49,12 @@ pb::RecoverCoordinator recover_coordinator(const AttemptDescription& attempt,
                                            const PlannedCoordinator& coordinator,
                                            const pb::JobRecord& record,
                                            const TransactionLedger& ledger);
+
+// The same for some of its subtasks only, whose tasks begin anew while it runs.
+pb::RecoverCoordinator recover_subtasks(const AttemptDescription& attempt,
+                                        const PlannedCoordinator& coordinator,
+                                        const TransactionLedger& ledger,
+                                        const std::vector<int32_t>& subtasks);
 
 // DataLoss, describing the first one, if the restored checkpoint carries a transaction that the
 // ledger knows to be lost.

@@ -42,6 +42,7 @@ absl::StatusOr<JobOptions> make_job_options(const Config& cluster, const pb::Job
   result.on_lost_transaction = on_lost == "rewind"   ? OnLostTransaction::kRewind
                                : on_lost == "accept" ? OnLostTransaction::kAccept
                                                      : OnLostTransaction::kFail;
+  result.region_failover = config.get(options::kFailoverStrategy) == "region";
   result.slot_request_timeout = config.get(options::kSlotRequestTimeout);
   result.max_parallelism = graph.max_parallelism() != 0
                                ? graph.max_parallelism()

@@ -26,6 +26,7 @@ struct JobOptions {
   std::string savepoint_folder;
   OnLostTransaction on_lost_transaction = OnLostTransaction::kFail;
   std::chrono::milliseconds slot_request_timeout{};
+  bool region_failover = true;  // else everything restarts
   int32_t max_parallelism = 0;  // wanted; 0: it doesn't say
   Config config;                // of the cluster, with the job's own over it
 };

@@ -20,7 +20,7 @@ constexpr int kAcceptedLossesKept = 16;
 }  // namespace
 
 void JobController::on_commit(const pb::CommitReported& report) {
-  if (Attempt(report.attempt()) != machine_.attempt()) return;
+  if (!machine_.live_attempts().contains(Attempt(report.attempt()))) return;
   const std::string& transaction = report.committable().transaction();
   const bool unknown = !ledger_.find(report.sink_uid(), transaction);
   const bool changed = ledger_.record_outcome(report.sink_uid(), transaction, report.state(),

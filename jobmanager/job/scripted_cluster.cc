@@ -80,7 +80,9 @@ void ScriptedCluster::pass_barrier(const pb::TriggerCheckpoint& trigger) {
   for (const auto& taskmanager : taskmanagers_) {
     if (!taskmanager->acknowledges) continue;
     for (const pb::DeployTask& task : taskmanager->tasks) {
-      if (!task.input_gates().empty()) acknowledge(*taskmanager, task, trigger);
+      if (!task.input_gates().empty() && task.task().attempt() == trigger.attempt()) {
+        acknowledge(*taskmanager, task, trigger);
+      }
     }
   }
 }
@@ -94,6 +96,7 @@ void ScriptedCluster::answer(TaskManager& taskmanager, const pb::ToTaskManager& 
       answer->mutable_coordinator()->set_job_id(message.deploy_coordinators().job_id());
       answer->mutable_coordinator()->set_attempt(message.deploy_coordinators().attempt());
       answer->mutable_coordinator()->set_uid(uid);
+      answer->set_restarts_subtasks(restarts_subtasks_);
       if (uid == "out") {
         answer->add_exclusive_resources("kafka-prefix:cluster/processed");
         answer->set_generation_max(4);
@@ -101,9 +104,11 @@ void ScriptedCluster::answer(TaskManager& taskmanager, const pb::ToTaskManager& 
       }
       send(taskmanager, validated);
     }
+    taskmanager.coordinators = message.deploy_coordinators().attempt();
   } else if (message.has_recover_coordinator() && taskmanager.recovers) {
     const pb::RecoverCoordinator& recover = message.recover_coordinator();
-    if (recover.coordinator().uid() == "lines" && !recover.has_state()) {
+    const bool resolves = !recover.has_state() && recover.subtasks().empty();
+    if (recover.coordinator().uid() == "lines" && resolves) {
       pb::FromTaskManager resolved;
       *resolved.mutable_coordinator_resolved()->mutable_coordinator() = recover.coordinator();
       resolved.mutable_coordinator_resolved()->set_state("start offsets");
@@ -123,25 +128,31 @@ void ScriptedCluster::answer(TaskManager& taskmanager, const pb::ToTaskManager& 
     }
     pb::FromTaskManager recovered;
     *recovered.mutable_coordinator_recovered()->mutable_coordinator() = recover.coordinator();
+    recovered.mutable_coordinator_recovered()->set_for_attempt(recover.for_attempt());
     send(taskmanager, recovered);
   } else if (message.has_resolved_state_durable()) {
     pb::FromTaskManager recovered;
     *recovered.mutable_coordinator_recovered()->mutable_coordinator() =
         message.resolved_state_durable().coordinator();
+    recovered.mutable_coordinator_recovered()->set_for_attempt(
+        message.resolved_state_durable().coordinator().attempt());
     send(taskmanager, recovered);
   } else if (message.has_deploy_task()) {
     taskmanager.tasks.push_back(message.deploy_task());
     task_state(taskmanager, message.deploy_task().task(), pb::TaskStateChanged::DEPLOYED);
   } else if (message.has_start_tasks()) {
     for (const pb::DeployTask& task : taskmanager.tasks) {
+      if (task.task().attempt() != message.start_tasks().attempt()) continue;
       task_state(taskmanager, task.task(), pb::TaskStateChanged::RUNNING);
     }
   } else if (message.has_trigger_checkpoint() && taskmanager.acknowledges) {
     const pb::TriggerCheckpoint& trigger = message.trigger_checkpoint();
     for (const pb::DeployTask& task : taskmanager.tasks) {
-      if (task.input_gates().empty()) acknowledge(taskmanager, task, trigger);
+      if (task.input_gates().empty() && task.task().attempt() == trigger.attempt()) {
+        acknowledge(taskmanager, task, trigger);
+      }
     }
-    if (!taskmanager.tasks.empty() && taskmanager.tasks[0].task().subtask() == 0) {
+    if (taskmanager.coordinators == trigger.attempt()) {
       pb::FromTaskManager ack;
       auto* acknowledge = ack.mutable_acknowledge_coordinator_checkpoint();
       acknowledge->mutable_coordinator()->set_job_id(trigger.job_id());
@@ -163,8 +174,20 @@ void ScriptedCluster::answer(TaskManager& taskmanager, const pb::ToTaskManager& 
       commit->set_state(pb::LedgerEntry::COMMITTED);
       send(taskmanager, report);
     }
+  } else if (message.has_cancel_tasks() && taskmanager.releases_tasks) {
+    std::erase_if(taskmanager.tasks, [&](const pb::DeployTask& task) {
+      return std::any_of(message.cancel_tasks().tasks().begin(),
+                         message.cancel_tasks().tasks().end(), [&](const pb::TaskId& cancelled) {
+                           return cancelled.SerializeAsString() == task.task().SerializeAsString();
+                         });
+    });
+    pb::FromTaskManager released;
+    released.mutable_tasks_released()->set_job_id(message.cancel_tasks().job_id());
+    released.mutable_tasks_released()->set_attempt(message.cancel_tasks().attempt());
+    send(taskmanager, released);
   } else if (message.has_cancel_attempt() && taskmanager.releases) {
     taskmanager.tasks.clear();
+    taskmanager.coordinators = -1;
     taskmanager.prepared.clear();
     pb::FromTaskManager released;
     released.mutable_attempt_released()->set_job_id(message.cancel_attempt().job_id());

@@ -46,10 +46,12 @@ class ScriptedCluster : public testing::Test {
     std::string id;
     uint64_t session = 0;
     std::shared_ptr<FakeStream> stream;
-    bool commits = true;       // reports COMMITTED on notifications
-    bool acknowledges = true;  // checkpoints
-    bool recovers = true;      // coordinators
-    bool releases = true;      // attempts that are cancelled
+    bool commits = true;         // reports COMMITTED on notifications
+    bool acknowledges = true;    // checkpoints
+    bool recovers = true;        // coordinators
+    bool releases = true;        // attempts that are cancelled
+    bool releases_tasks = true;  // that are cancelled while others go on
+    int32_t coordinators = -1;   // the attempt whose coordinators it runs
     pb::LedgerEntry::State recovery_outcome = pb::LedgerEntry::COMMITTED;
     std::vector<pb::ToTaskManager> seen;
     std::vector<pb::DeployTask> tasks;
@@ -259,6 +261,7 @@ class ScriptedCluster : public testing::Test {
   std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<std::unique_ptr<TaskManager>> taskmanagers_;
   uint64_t last_session_ = 0;
+  bool restarts_subtasks_ = false;  // coordinators can
   size_t mailbox_capacity_ = 65536;
   std::chrono::milliseconds transaction_timeout_ = std::chrono::minutes(15);
 };

@@ -1,6 +1,7 @@
 #include "jobmanager/plan/job_plan.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
@@ -152,21 +153,37 @@ void JobPlan::add_edge(const JobEdge& edge) {
 }
 
 void JobPlan::find_regions() {
-  // Of each vertex the smallest one that it is connected with.
-  std::vector<int32_t> first(vertices_.size());
-  std::iota(first.begin(), first.end(), 0);
+  const std::vector<TaskIndex> all = tasks();
+  std::vector<size_t> first_of_vertex;  // in `all`
+  size_t next = 0;
+  for (const JobVertex& vertex : vertices_) {
+    first_of_vertex.push_back(next);
+    next += static_cast<size_t>(vertex.parallelism);
+  }
+  // Disjoint sets: of each task one that it is connected with, or itself.
+  std::vector<size_t> parent(all.size());
+  std::iota(parent.begin(), parent.end(), size_t{0});
+  const auto root = [&](size_t task) {
+    while (parent[task] != task) task = parent[task] = parent[parent[task]];
+    return task;
+  };
+  const auto connect = [&](size_t one, size_t other) {
+    const auto [low, high] = std::minmax({root(one), root(other)});
+    parent[high] = low;
+  };
   for (const JobEdge& edge : edges_) {
-    const int32_t one = first[edge.from_vertex];
-    const int32_t other = first[edge.to_vertex];
-    std::replace(first.begin(), first.end(), std::max(one, other), std::min(one, other));
+    const size_t from = first_of_vertex[edge.from_vertex];
+    const size_t to = first_of_vertex[edge.to_vertex];
+    const bool forward = edge.partitioning == pb::JobGraph::FORWARD;
+    for (int32_t i = 0; i < vertices_[edge.from_vertex].parallelism; ++i) {
+      connect(from + i, forward ? to + i : to);
+    }
+    if (forward) continue;
+    for (int32_t i = 0; i < vertices_[edge.to_vertex].parallelism; ++i) connect(from, to + i);
   }
-  for (int32_t vertex = 0; vertex < static_cast<int32_t>(vertices_.size()); ++vertex) {
-    if (first[vertex] == vertex) regions_.emplace_back();
-    const auto region = std::find_if(regions_.begin(), regions_.end(), [&](const auto& members) {
-      return members.empty() || members.front() == first[vertex];
-    });
-    region->push_back(vertex);
-  }
+  std::map<size_t, std::vector<TaskIndex>> by_root;
+  for (size_t task = 0; task < all.size(); ++task) by_root[root(task)].push_back(all[task]);
+  for (auto& [first, members] : by_root) regions_.push_back(std::move(members));
 }
 
 int32_t JobPlan::slots_needed() const {

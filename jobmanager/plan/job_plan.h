@@ -57,9 +57,9 @@ class JobPlan {
 
   const std::vector<JobVertex>& vertices() const { return vertices_; }
   const std::vector<JobEdge>& edges() const { return edges_; }
-  // Vertices that records connect, however many edges lie between: what fails and restarts
-  // together.
-  const std::vector<std::vector<int32_t>>& regions() const { return regions_; }
+  // Tasks that records connect, however many edges lie between: what fails and restarts together.
+  // Each in the order of tasks(), as are the regions by their first ones.
+  const std::vector<std::vector<TaskIndex>>& regions() const { return regions_; }
   const std::vector<PlannedCoordinator>& coordinators() const { return coordinators_; }
   // With slot sharing, one slot runs one subtask of every chain.
   int32_t slots_needed() const;
@@ -76,7 +76,7 @@ class JobPlan {
 
   std::vector<JobVertex> vertices_;
   std::vector<JobEdge> edges_;
-  std::vector<std::vector<int32_t>> regions_;
+  std::vector<std::vector<TaskIndex>> regions_;
   std::vector<PlannedCoordinator> coordinators_;
   std::vector<std::pair<std::string, int32_t>> vertex_by_uid_;
 };

@@ -166,7 +166,24 @@ TEST(JobPlanTest, ARegionHoldsWhatEdgesConnectByHoweverManySteps) {
   add(graph, "Print", pb::JobGraph::SINK, 2, {6});
   const auto plan = JobPlan::make(graph);
   ASSERT_THAT(plan, IsOk());
-  EXPECT_THAT(plan->regions(), ElementsAre(ElementsAre(0, 1, 2, 3), ElementsAre(4, 5)));
+  ASSERT_EQ(plan->regions().size(), 2u);
+  EXPECT_EQ(plan->regions()[0].front(), (TaskIndex{0, 0}));
+  EXPECT_THAT(plan->regions()[1], ElementsAre(TaskIndex{4, 0}, TaskIndex{5, 0}, TaskIndex{5, 1}));
+  EXPECT_EQ(plan->regions()[0].size() + 3, plan->tasks().size());
+}
+
+TEST(JobPlanTest, SubtasksThatNoEdgeConnectsAreRegionsOfTheirOwn) {
+  const auto chain = JobPlan::make(processed());
+  EXPECT_THAT(chain->regions(),
+              ElementsAre(ElementsAre(TaskIndex{0, 0}), ElementsAre(TaskIndex{0, 1})));
+  // A union of forward edges connects the subtasks of one number.
+  pb::JobGraph graph;
+  add(graph, "a", pb::JobGraph::SOURCE, 2, {});
+  add(graph, "b", pb::JobGraph::SOURCE, 2, {});
+  add(graph, "Sink", pb::JobGraph::SINK, 2, {0, 1});
+  EXPECT_THAT(JobPlan::make(graph)->regions(),
+              ElementsAre(ElementsAre(TaskIndex{0, 0}, TaskIndex{1, 0}, TaskIndex{2, 0}),
+                          ElementsAre(TaskIndex{0, 1}, TaskIndex{1, 1}, TaskIndex{2, 1})));
 }
 
 TEST(JobPlanTest, ATypeWithoutCodecMayFlowInAChainButNotBetweenTasks) {

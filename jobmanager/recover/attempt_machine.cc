@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 namespace weir {
 
@@ -20,6 +19,7 @@ const AttemptMachine::Transition AttemptMachine::kTransitions[] = {
     {AttemptStep::kNew, Signal::kStart, AttemptStep::kWaitingForSlots},
     {AttemptStep::kNew, Signal::kNothingLeft, AttemptStep::kDone},
     {AttemptStep::kWaitingForSlots, Signal::kSlots, AttemptStep::kValidating},
+    {AttemptStep::kWaitingForSlots, Signal::kSlotsAgain, AttemptStep::kPersisting},
     {AttemptStep::kValidating, Signal::kAllValidated, AttemptStep::kClaiming},
     {AttemptStep::kClaiming, Signal::kResources, AttemptStep::kPersisting},
     {AttemptStep::kPersisting, Signal::kPersisted, AttemptStep::kRecovering},
@@ -35,46 +35,19 @@ const AttemptMachine::Transition AttemptMachine::kTransitions[] = {
     {AttemptStep::kWaitingToRestart, Signal::kNothingLeft, AttemptStep::kDone},
 };
 
-std::string_view to_string(AttemptStep step) {
-  switch (step) {
-    case AttemptStep::kNew:
-      return "new";
-    case AttemptStep::kWaitingForSlots:
-      return "waiting for slots";
-    case AttemptStep::kValidating:
-      return "validating";
-    case AttemptStep::kClaiming:
-      return "claiming resources";
-    case AttemptStep::kPersisting:
-      return "persisting the attempt";
-    case AttemptStep::kRecovering:
-      return "recovering";
-    case AttemptStep::kStarting:
-      return "starting";
-    case AttemptStep::kRunning:
-      return "running";
-    case AttemptStep::kFinishing:
-      return "finishing";
-    case AttemptStep::kCanceling:
-      return "canceling";
-    case AttemptStep::kWaitingToRestart:
-      return "waiting to restart";
-    case AttemptStep::kDone:
-      return "done";
-  }
-  return "?";
-}
-
 AttemptMachine::AttemptMachine(JobPlan plan, History history, RestartStrategy& strategy)
     : plan_(std::move(plan)),
       strategy_(strategy),
       intent_(history.intent),
       attempt_(history.next_attempt),
-      ever_ran_(history.ever_ran) {}
+      ever_ran_(history.ever_ran),
+      region_failover_(history.region_failover) {}
 
 void AttemptMachine::take(Signal signal, AttemptDecisions& decisions) {
   if (signal == Signal::kFailure || signal == Signal::kEndWanted || signal == Signal::kRescaled) {
-    if (active()) enter(AttemptStep::kCanceling, decisions);
+    if (!live()) return;
+    only_regions_ = false;
+    enter(AttemptStep::kCanceling, decisions);
     return;
   }
   for (const Transition& transition : kTransitions) {
@@ -91,7 +64,7 @@ void AttemptMachine::enter(AttemptStep step, AttemptDecisions& decisions) {
     case AttemptStep::kNew:
       break;
     case AttemptStep::kWaitingForSlots:
-      begin_attempt(decisions);
+      only_regions_ ? begin_regions(decisions) : begin_attempt(decisions);
       break;
     case AttemptStep::kValidating:
       if (unvalidated_.empty()) return take(Signal::kAllValidated, decisions);
@@ -105,8 +78,11 @@ void AttemptMachine::enter(AttemptStep step, AttemptDecisions& decisions) {
       break;
     case AttemptStep::kRecovering:
       ever_ran_ = true;
-      decisions.push_back(RecoverCoordinatorsDecision{coordinators_to_run()});
-      if (!settling()) decisions.push_back(DeployTasksDecision{});
+      decisions.push_back(RecoverCoordinatorsDecision{{unrecovered_.begin(), unrecovered_.end()}});
+      if (!settling()) {
+        deployed_.insert(undeployed_.begin(), undeployed_.end());
+        decisions.push_back(DeployTasksDecision{{undeployed_.begin(), undeployed_.end()}});
+      }
       check_recovered(decisions);
       break;
     case AttemptStep::kStarting:
@@ -114,12 +90,13 @@ void AttemptMachine::enter(AttemptStep step, AttemptDecisions& decisions) {
       break;
     case AttemptStep::kRunning:
       decisions.push_back(StartCoordinatorsDecision{});
-      decisions.push_back(StartCheckpoints{});
+      decisions.push_back(StartCheckpoints{std::exchange(only_regions_, false)});
       if (not_drained_.empty()) decisions.push_back(TriggerFinalCheckpoint{});
       break;
     case AttemptStep::kFinishing:
       break;
     case AttemptStep::kCanceling:
+      if (only_regions_) return cancel_tasks(decisions);
       decisions.push_back(StopCheckpoints{"the attempt ends"});
       if (participants_.empty()) {
         decisions.push_back(ReleaseSlots{});
@@ -139,6 +116,11 @@ void AttemptMachine::enter(AttemptStep step, AttemptDecisions& decisions) {
 
 void AttemptMachine::begin_attempt(AttemptDecisions& decisions) {
   if (next_plan_) plan_ = *std::exchange(next_plan_, std::nullopt);
+  coordinators_attempt_ = attempt_;
+  coordinators_restart_subtasks_ = true;
+  slots_.clear();
+  attempts_.clear();
+  deployed_.clear();
   participants_.clear();
   const std::vector<std::string> coordinators = coordinators_to_run();
   unvalidated_ = {coordinators.begin(), coordinators.end()};
@@ -179,25 +161,36 @@ AttemptDecisions AttemptMachine::start() {
   return decisions;
 }
 
-AttemptDecisions AttemptMachine::slots_granted(std::set<std::string> taskmanagers) {
+AttemptDecisions AttemptMachine::slots_granted(const std::vector<std::string>& taskmanagers) {
   AttemptDecisions decisions;
   if (step_ != AttemptStep::kWaitingForSlots) return decisions;
-  participants_ = std::move(taskmanagers);
-  take(Signal::kSlots, decisions);
+  participants_.insert(taskmanagers.begin(), taskmanagers.end());
+  if (!only_regions_) {
+    slots_ = taskmanagers;
+    take(Signal::kSlots, decisions);
+    return decisions;
+  }
+  auto next = taskmanagers.begin();
+  for (std::string& slot : slots_) {
+    if (slot.empty() && next != taskmanagers.end()) slot = *next++;
+  }
+  take(Signal::kSlotsAgain, decisions);
   return decisions;
 }
 
 AttemptDecisions AttemptMachine::slots_refused(const std::string& cause, MonotonicTime now) {
   AttemptDecisions decisions;
-  if (step_ == AttemptStep::kWaitingForSlots) fail({"scheduler", cause, false}, now, decisions);
+  if (step_ == AttemptStep::kWaitingForSlots) fail({"scheduler", cause, false}, {}, now, decisions);
   return decisions;
 }
 
 AttemptDecisions AttemptMachine::coordinator_validated(Attempt attempt, const std::string& uid,
                                                        std::vector<std::string> resources,
-                                                       uint64_t generation_max) {
+                                                       uint64_t generation_max,
+                                                       bool restarts_subtasks) {
   AttemptDecisions decisions;
   if (!current(attempt) || unvalidated_.erase(uid) == 0) return decisions;
+  coordinators_restart_subtasks_ &= restarts_subtasks;
   resources_.insert(resources_.end(), resources.begin(), resources.end());
   generation_max_ = std::max(generation_max_, generation_max);
   if (unvalidated_.empty()) take(Signal::kAllValidated, decisions);
@@ -212,7 +205,7 @@ AttemptDecisions AttemptMachine::resources_granted() {
 
 AttemptDecisions AttemptMachine::resources_refused(const std::string& cause, MonotonicTime now) {
   AttemptDecisions decisions;
-  if (step_ == AttemptStep::kClaiming) fail({"dispatcher", cause, true}, now, decisions);
+  if (step_ == AttemptStep::kClaiming) fail({"dispatcher", cause, true}, {}, now, decisions);
   return decisions;
 }
 
@@ -246,7 +239,9 @@ AttemptDecisions AttemptMachine::coordinator_recovered(Attempt attempt, const st
 
 AttemptDecisions AttemptMachine::task_deployed(Attempt attempt, TaskIndex task) {
   AttemptDecisions decisions;
-  if (!current(attempt) || undeployed_.erase(task) == 0) return decisions;
+  if (attempt != attempt_of(task) || !current(attempt_) || undeployed_.erase(task) == 0) {
+    return decisions;
+  }
   check_recovered(decisions);
   return decisions;
 }
@@ -263,14 +258,17 @@ void AttemptMachine::check_recovered(AttemptDecisions& decisions) {
 
 AttemptDecisions AttemptMachine::task_running(Attempt attempt, TaskIndex task) {
   AttemptDecisions decisions;
-  if (!current(attempt) || not_running_.erase(task) == 0) return decisions;
+  if (attempt != attempt_of(task) || !current(attempt_) || not_running_.erase(task) == 0) {
+    return decisions;
+  }
   if (not_running_.empty()) take(Signal::kAllRunning, decisions);
   return decisions;
 }
 
 AttemptDecisions AttemptMachine::task_drained(Attempt attempt, TaskIndex task) {
   AttemptDecisions decisions;
-  if (!current(attempt)) return decisions;
+  // A task that goes on while others restart may come to its end.
+  if (attempt != attempt_of(task) || !live() || (!active() && restarts(task))) return decisions;
   const bool input_ended = not_drained_.erase(task) > 0 && not_drained_.empty();
   if (not_running_.erase(task) > 0 && not_running_.empty()) {
     take(Signal::kAllRunning, decisions);
@@ -280,15 +278,31 @@ AttemptDecisions AttemptMachine::task_drained(Attempt attempt, TaskIndex task) {
   return decisions;
 }
 
-AttemptDecisions AttemptMachine::failed(Attempt attempt, const AttemptFailure& failure,
-                                        MonotonicTime now) {
+AttemptDecisions AttemptMachine::task_failed(Attempt attempt, TaskIndex task,
+                                             const AttemptFailure& failure, MonotonicTime now) {
   AttemptDecisions decisions;
-  if (current(attempt)) fail(failure, now, decisions);
+  // What is being cancelled may fail.
+  if (attempt != attempt_of(task) || !live() || (!active() && restarts(task))) return decisions;
+  fail(failure, {task}, now, decisions);
   return decisions;
 }
 
-void AttemptMachine::fail(const AttemptFailure& failure, MonotonicTime now,
-                          AttemptDecisions& decisions) {
+AttemptDecisions AttemptMachine::coordinator_failed(Attempt attempt, const AttemptFailure& failure,
+                                                    MonotonicTime now) {
+  AttemptDecisions decisions;
+  if (attempt == coordinators_attempt_ && live()) fail(failure, {}, now, decisions);
+  return decisions;
+}
+
+AttemptDecisions AttemptMachine::failed(Attempt attempt, const AttemptFailure& failure,
+                                        MonotonicTime now) {
+  AttemptDecisions decisions;
+  if (attempt == attempt_ && live()) fail(failure, {}, now, decisions);
+  return decisions;
+}
+
+void AttemptMachine::fail(const AttemptFailure& failure, const std::set<TaskIndex>& tasks,
+                          MonotonicTime now, AttemptDecisions& decisions) {
   std::optional<std::chrono::milliseconds> restart_delay;
   if (!settling() && !intent_wanted_ && !failure.fatal) restart_delay = strategy_.on_failure(now);
   decisions.push_back(RecordFault{failure.where, failure.cause, restart_delay.has_value()});
@@ -307,17 +321,32 @@ void AttemptMachine::fail(const AttemptFailure& failure, MonotonicTime now,
   } else if (restart_delay->count() == 0) {
     restart_due_ = true;
   } else {
+    restart_due_ = false;
     decisions.push_back(ScheduleRestart{*restart_delay});
   }
-  take(Signal::kFailure, decisions);
+  std::set<TaskIndex> restarted = with_regions(tasks);
+  if (only_regions_ && !tasks.empty()) restarted.insert(restarted_.begin(), restarted_.end());
+  if (!restart_delay || !can_restart_only(restarted)) return take(Signal::kFailure, decisions);
+  // What is asked of TaskManagers from now on is told from what was asked before.
+  if (only_regions_) ++attempt_;
+  only_regions_ = true;
+  restarted_ = std::move(restarted);
+  enter(AttemptStep::kCanceling, decisions);
 }
 
 AttemptDecisions AttemptMachine::taskmanager_lost(const std::string& taskmanager,
                                                   const std::string& cause, MonotonicTime now) {
   AttemptDecisions decisions;
   if (participants_.erase(taskmanager) == 0) return decisions;
-  if (active()) {
-    fail({absl::StrCat("TaskManager ", taskmanager), cause, false}, now, decisions);
+  const std::set<TaskIndex> tasks = tasks_on(taskmanager);
+  for (TaskIndex task : tasks) deployed_.erase(task);
+  std::replace(slots_.begin(), slots_.end(), taskmanager, std::string());
+  unreleased_.erase(taskmanager);
+  const bool known = only_regions_ && !active() && !slots_[0].empty() &&
+                     std::all_of(tasks.begin(), tasks.end(),
+                                 [&](TaskIndex task) { return restarted_.contains(task); });
+  if (live() && !known) {
+    fail({absl::StrCat("TaskManager ", taskmanager), cause, false}, tasks, now, decisions);
   } else {
     go_on(decisions);
   }
@@ -336,6 +365,7 @@ AttemptDecisions AttemptMachine::lost_while_settling(const std::string& where,
 AttemptDecisions AttemptMachine::attempt_released(Attempt attempt, const std::string& taskmanager) {
   AttemptDecisions decisions;
   if (attempt != attempt_ || step_ != AttemptStep::kCanceling) return decisions;
+  if (only_regions_) return decisions;
   participants_.erase(taskmanager);
   go_on(decisions);
   return decisions;
@@ -344,6 +374,10 @@ AttemptDecisions AttemptMachine::attempt_released(Attempt attempt, const std::st
 AttemptDecisions AttemptMachine::release_timed_out(Attempt attempt) {
   AttemptDecisions decisions;
   if (attempt != attempt_ || step_ != AttemptStep::kCanceling) return decisions;
+  if (only_regions_) {  // a task that doesn't end: its slot can't be had for the next one
+    take(Signal::kFailure, decisions);
+    return decisions;
+  }
   participants_.clear();
   go_on(decisions);
   return decisions;
@@ -359,7 +393,7 @@ AttemptDecisions AttemptMachine::restart_due(Attempt attempt) {
 
 void AttemptMachine::go_on(AttemptDecisions& decisions) {
   if (step_ != AttemptStep::kCanceling && step_ != AttemptStep::kWaitingToRestart) return;
-  if (!participants_.empty()) return;
+  if (only_regions_ ? !unreleased_.empty() : !participants_.empty()) return;
   const bool settle_next = settling() && (settle_failures_ == 0 || restart_due_);
   if (intent_wanted_) return;
   if (settling() && nothing_to_settle()) {
@@ -375,7 +409,7 @@ void AttemptMachine::go_on(AttemptDecisions& decisions) {
 AttemptDecisions AttemptMachine::rescaled(JobPlan plan) {
   AttemptDecisions decisions;
   next_plan_ = std::move(plan);
-  if (!active() || settling()) return decisions;
+  if (!live() || settling()) return decisions;
   restart_due_ = true;
   take(Signal::kRescaled, decisions);
   return decisions;
@@ -422,49 +456,6 @@ AttemptDecisions AttemptMachine::final_commits_known(Attempt attempt) {
   settled_ = true;
   take(Signal::kLastCommitted, decisions);
   return decisions;
-}
-
-std::string_view AttemptMachine::job_state() const {
-  const JobIntent intent = intent_wanted_.value_or(intent_);
-  const bool done = step_ == AttemptStep::kDone;
-  switch (intent) {
-    case JobIntent::kCancel:
-      return done ? "CANCELED" : "CANCELLING";
-    case JobIntent::kFail:
-      return done ? "FAILED" : "FAILING";
-    case JobIntent::kFinish:
-      if (done) return "FINISHED";
-      break;
-    case JobIntent::kRun:
-      break;
-  }
-  if (step_ == AttemptStep::kRunning || step_ == AttemptStep::kFinishing || settled_) {
-    return "RUNNING";
-  }
-  const bool waits = step_ == AttemptStep::kCanceling || step_ == AttemptStep::kWaitingToRestart;
-  return attempt_ == Attempt() && !waits ? "CREATED" : "RESTARTING";
-}
-
-std::string AttemptMachine::waiting_for() const {
-  switch (step_) {
-    case AttemptStep::kValidating:
-      return absl::StrCat("validation of ", absl::StrJoin(unvalidated_, ", "));
-    case AttemptStep::kRecovering:
-      return unrecovered_.empty() ? absl::StrCat("deployment of ", undeployed_.size(), " tasks")
-                                  : absl::StrCat("recovery of ", absl::StrJoin(unrecovered_, ", "));
-    case AttemptStep::kStarting:
-      return absl::StrCat("start of ", not_running_.size(), " tasks");
-    case AttemptStep::kFinishing:
-      return "the last commits";
-    case AttemptStep::kCanceling:
-      return absl::StrCat("the end of the attempt on ", absl::StrJoin(participants_, ", "));
-    case AttemptStep::kRunning:
-    case AttemptStep::kNew:
-    case AttemptStep::kDone:
-      return "";
-    default:
-      return std::string(to_string(step_));
-  }
 }
 
 }  // namespace weir

@@ -58,7 +58,9 @@ struct PersistAttempt {
 struct RecoverCoordinatorsDecision {
   std::vector<std::string> uids;
 };
-struct DeployTasksDecision {};
+struct DeployTasksDecision {
+  std::vector<TaskIndex> tasks;
+};
 struct PersistResolved {  // then resolved_durable()
   std::string uid;
   std::string state;
@@ -68,13 +70,20 @@ struct AcknowledgeResolved {
 };
 struct StartTasksDecision {};
 struct StartCoordinatorsDecision {};
-struct StartCheckpoints {};
+struct StartCheckpoints {
+  bool only_regions = false;  // restarted; the others' transactions are open still
+};
 struct TriggerFinalCheckpoint {};
 struct StopCheckpoints {
   std::string cause;
+  bool goes_on = false;  // some tasks do: they are to hear what completes still
 };
 struct CancelAttemptDecision {};  // to every TaskManager that was given a part
-struct PersistIntent {            // then intent_persisted()
+// Only these, each on the TaskManager that has it.
+struct CancelTasksDecision {
+  std::vector<TaskIndex> tasks;
+};
+struct PersistIntent {  // then intent_persisted()
   JobIntent intent;
 };
 struct ScheduleRestart {  // then restart_due()
@@ -95,7 +104,8 @@ using AttemptDecision =
                  RecoverCoordinatorsDecision, DeployTasksDecision, PersistResolved,
                  AcknowledgeResolved, StartTasksDecision, StartCoordinatorsDecision,
                  StartCheckpoints, TriggerFinalCheckpoint, StopCheckpoints, CancelAttemptDecision,
-                 PersistIntent, ScheduleRestart, RecordFault, ReleaseSlots, Terminated>;
+                 CancelTasksDecision, PersistIntent, ScheduleRestart, RecordFault, ReleaseSlots,
+                 Terminated>;
 using AttemptDecisions = std::vector<AttemptDecision>;
 
 struct AttemptFailure {
@@ -107,13 +117,19 @@ struct AttemptFailure {
 // Takes a job through its attempts to its end. Pure: events in, decisions out. It lives as long as
 // the job's controller; the strategy outlives it.
 //
+// After the failure of tasks only their regions restart, if they aren't all, the job wants it so,
+// and every coordinator can: an attempt that goes the same way, but for a part of the tasks. The
+// others, and the coordinators, keep the attempts that they began in. What fails meanwhile makes
+// the part larger, and it begins again; what can't be restarted in part ends the whole attempt.
+//
 // Events of tasks and coordinators name their attempt; those of another one change nothing.
 class AttemptMachine {
  public:
   struct History {
     JobIntent intent = JobIntent::kRun;
     Attempt next_attempt;
-    bool ever_ran = false;  // a generation was given out: something may be left to settle
+    bool ever_ran = false;         // a generation was given out: something may be left to settle
+    bool region_failover = false;  // restart no more than what failed
   };
 
   AttemptMachine(JobPlan plan, History history, RestartStrategy& strategy);
@@ -121,28 +137,37 @@ class AttemptMachine {
   // Begins: with the first attempt, or after a restart of the JobManager with the next one.
   AttemptDecisions start();
 
-  AttemptDecisions slots_granted(std::set<std::string> taskmanagers);
+  // One per slot that was asked for: slot i runs the subtasks i, the first one the coordinators. If
+  // only regions restart, in the place of those that are gone, in their order.
+  AttemptDecisions slots_granted(const std::vector<std::string>& taskmanagers);
   AttemptDecisions slots_refused(const std::string& cause, MonotonicTime now);
   AttemptDecisions coordinator_validated(Attempt attempt, const std::string& uid,
                                          std::vector<std::string> exclusive_resources,
-                                         uint64_t generation_max);
+                                         uint64_t generation_max, bool restarts_subtasks = false);
   AttemptDecisions resources_granted();
   AttemptDecisions resources_refused(const std::string& cause, MonotonicTime now);
   AttemptDecisions attempt_persisted(Attempt attempt);
   AttemptDecisions coordinator_resolved(Attempt attempt, const std::string& uid, std::string state);
   AttemptDecisions resolved_durable(Attempt attempt, const std::string& uid);
+  // `attempt`: for whose tasks it has recovered.
   AttemptDecisions coordinator_recovered(Attempt attempt, const std::string& uid);
   AttemptDecisions task_deployed(Attempt attempt, TaskIndex task);
   AttemptDecisions task_running(Attempt attempt, TaskIndex task);
   // Counts as running too. When all tasks with a source are drained, the input has ended.
   AttemptDecisions task_drained(Attempt attempt, TaskIndex task);
-  // Of a task, a coordinator, the checkpoints, the record's store.
+  AttemptDecisions task_failed(Attempt attempt, TaskIndex task, const AttemptFailure& failure,
+                               MonotonicTime now);
+  AttemptDecisions coordinator_failed(Attempt attempt, const AttemptFailure& failure,
+                                      MonotonicTime now);
+  // Of the checkpoints, the record's store: of the attempt as a whole.
   AttemptDecisions failed(Attempt attempt, const AttemptFailure& failure, MonotonicTime now);
   AttemptDecisions taskmanager_lost(const std::string& taskmanager, const std::string& cause,
                                     MonotonicTime now);
   // REQUIRES: settling(). What else is open is settled all the same; then the job has failed.
   AttemptDecisions lost_while_settling(const std::string& where, const std::string& cause);
   AttemptDecisions attempt_released(Attempt attempt, const std::string& taskmanager);
+  // After CancelTasksDecision.
+  AttemptDecisions tasks_released(Attempt attempt, const std::string& taskmanager);
   // Whoever hasn't released by now is given up; its slots stay with it.
   AttemptDecisions release_timed_out(Attempt attempt);
   AttemptDecisions restart_due(Attempt attempt);
@@ -160,7 +185,18 @@ class AttemptMachine {
   const JobPlan& plan() const { return plan_; }
   AttemptStep step() const { return step_; }
   JobIntent intent() const { return intent_; }
+  // The newest; that of all tasks and coordinators, unless regions have restarted since.
   Attempt attempt() const { return attempt_; }
+  Attempt attempt_of(TaskIndex task) const;
+  Attempt coordinators_attempt() const { return coordinators_attempt_; }
+  // Of whatever runs.
+  std::set<Attempt> live_attempts() const;
+  // The attempt is of some regions only.
+  bool only_regions() const { return only_regions_; }
+  // Those that the attempt restarts; all, unless only_regions().
+  bool restarts(TaskIndex task) const { return !only_regions_ || restarted_.contains(task); }
+  // Empty where a slot is gone.
+  const std::vector<std::string>& slots() const { return slots_; }
   bool settling() const { return intent_ != JobIntent::kRun; }
   // Flink's job status.
   std::string_view job_state() const;
@@ -172,6 +208,7 @@ class AttemptMachine {
   enum class Signal {
     kStart,
     kSlots,
+    kSlotsAgain,  // only regions restart
     kAllValidated,
     kResources,
     kPersisted,
@@ -199,11 +236,19 @@ class AttemptMachine {
   void enter(AttemptStep step, AttemptDecisions& decisions);
   void begin_attempt(AttemptDecisions& decisions);
   void check_recovered(AttemptDecisions& decisions);
-  void fail(const AttemptFailure& failure, MonotonicTime now, AttemptDecisions& decisions);
+  // `tasks`: whose regions are enough to restart; none: everything is.
+  void fail(const AttemptFailure& failure, const std::set<TaskIndex>& tasks, MonotonicTime now,
+            AttemptDecisions& decisions);
+  std::set<TaskIndex> with_regions(const std::set<TaskIndex>& tasks) const;
+  bool can_restart_only(const std::set<TaskIndex>& tasks) const;
+  void cancel_tasks(AttemptDecisions& decisions);
+  void begin_regions(AttemptDecisions& decisions);
+  std::set<TaskIndex> tasks_on(const std::string& taskmanager) const;
   void want(JobIntent intent, AttemptDecisions& decisions);
   // Leaves kCanceling and kWaitingToRestart when what they wait for is there.
   void go_on(AttemptDecisions& decisions);
   bool active() const;
+  bool live() const { return active() || only_regions_; }  // tasks may run
   bool current(Attempt attempt) const { return attempt == attempt_ && active(); }
   bool nothing_to_settle() const;
   std::vector<std::string> coordinators_to_run() const;
@@ -219,6 +264,16 @@ class AttemptMachine {
   bool settled_ = false;      // nothing is left to be committed or fenced
   bool restart_due_ = false;  // the strategy's delay is over
   int32_t settle_failures_ = 0;
+
+  const bool region_failover_;
+  bool coordinators_restart_subtasks_ = true;
+  Attempt coordinators_attempt_;
+  std::vector<std::string> slots_;
+  std::map<TaskIndex, Attempt> attempts_;  // of tasks, where it isn't the coordinators'
+  bool only_regions_ = false;
+  std::set<TaskIndex> restarted_;     // if only_regions_
+  std::set<TaskIndex> deployed_;      // may run somewhere
+  std::set<std::string> unreleased_;  // TaskManagers that are to end some of the tasks
 
   std::set<std::string> participants_;  // TaskManagers that may run something of the attempt
   std::set<std::string> unvalidated_;

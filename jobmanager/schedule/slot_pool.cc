@@ -45,6 +45,18 @@ void SlotPool::release_all(const std::string& allocation) {
                 [&](const Request& request) { return request.allocation == allocation; });
 }
 
+std::set<std::string> SlotPool::allocations(const std::string& prefix) const {
+  std::set<std::string> found;
+  const auto add = [&](const std::string& allocation) {
+    if (absl::StartsWith(allocation, prefix)) found.insert(allocation);
+  };
+  for (const auto& [id, taskmanager] : taskmanagers_) {
+    for (const auto& [allocation, count] : taskmanager.used) add(allocation);
+  }
+  for (const Request& request : requests_) add(request.allocation);
+  return found;
+}
+
 std::vector<SlotPool::Decision> SlotPool::advance(MonotonicTime now) {
   std::vector<Decision> decisions;
   std::vector<Request> waiting;

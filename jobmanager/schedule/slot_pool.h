@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -38,6 +39,8 @@ class SlotPool {
   void release(const std::string& allocation, const std::string& taskmanager);
   // Everything it has or waits for.
   void release_all(const std::string& allocation);
+  // Those whose names begin so, and have or wait for something.
+  std::set<std::string> allocations(const std::string& prefix) const;
 
   // Grants what can be granted, refuses what has waited too long. Call after every change, and at
   // next_wakeup().

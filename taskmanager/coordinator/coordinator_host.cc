@@ -20,6 +20,10 @@ CoordinatorHost::~CoordinatorHost() {
 
 void CoordinatorHost::recover(pb::RecoverCoordinator request) {
   post([this, request = std::move(request)] {
+    if (state_ == State::kStarted && !request.subtasks().empty()) {
+      coordinator_->recover_subtasks(request);
+      return report_recovered(request.for_attempt());
+    }
     if (state_ != State::kValidated) return;
     if (coordinator_->recover(request) == HostedCoordinator::Recovery::kDone) {
       finish_recovery();
@@ -39,6 +43,7 @@ void CoordinatorHost::on_resolved_state_durable() {
 
 void CoordinatorHost::start() {
   post([this] {
+    if (state_ == State::kStarted) return coordinator_->restart_subtasks();
     if (state_ != State::kRecovered) return;
     state_ = State::kStarted;
     coordinator_->start();
@@ -92,9 +97,15 @@ void CoordinatorHost::validate() {
 void CoordinatorHost::finish_recovery() {
   if (cancelled_) return;  // it may have given up: nothing is known to be recovered
   state_ = State::kRecovered;
+  report_recovered(options_.spec.attempt.attempt);
+}
+
+void CoordinatorHost::report_recovered(int for_attempt) {
+  if (cancelled_) return;
   WEIR_FAULT_POINT("coordinator.recovered_not_reported");
   pb::FromTaskManager message;
   *message.mutable_coordinator_recovered()->mutable_coordinator() = id();
+  message.mutable_coordinator_recovered()->set_for_attempt(for_attempt);
   options_.sender->send(std::move(message));
 }
 

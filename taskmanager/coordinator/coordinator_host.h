@@ -24,6 +24,7 @@ class FromTaskManager;
 //                      │                      ▲
 //                      └─recover─▶ resolved ──┘ (its resolved state is durable)
 //
+// Started, it recovers for some subtasks, and starts them again, as often as it is told.
 // From each of them to failed, and to ended by cancel(). A message that comes in another state is
 // ignored: it is late.
 //
@@ -60,6 +61,7 @@ class CoordinatorHost {
 
   void validate();
   void finish_recovery();
+  void report_recovered(int for_attempt);
   void tick();
   void end();
   bool takes_part() const { return state_ == State::kRecovered || state_ == State::kStarted; }

@@ -59,7 +59,13 @@ class LoggingSourceCoordinator final : public SourceCoordinator {
     context_->assign_splits(1, {{"lines-0", "5"}});
     context_->signal_no_more_splits(1);
   }
+  bool restarts_readers() const override { return true; }
+  void restart_readers(std::span<const int> subtasks, std::span<const Split> splits) override {
+    calls_->add("restart " + std::to_string(subtasks[0]) + " at " + splits[0].state);
+    context_->assign_splits(subtasks[0], {splits.begin(), splits.end()});
+  }
   void on_reader_event(int subtask, std::string_view event) override {
+    if (event == "say something") context_->send_to_reader(subtask, "something");
     calls_->add("event " + std::to_string(subtask) + " " + std::string(event));
   }
   std::string snapshot(int64_t checkpoint) override {
@@ -84,7 +90,12 @@ class LoggingSinkCoordinator final : public SinkCoordinator {
     return {{"kafka-prefix:c/p"}, 41, std::chrono::minutes(15)};
   }
   void recover(const SinkRecovery& recovery, const CommitReport& report) override {
-    calls_->add("recover " + std::to_string(context_->generation()));
+    std::string call = "recover " + std::to_string(context_->generation());
+    for (const int subtask : recovery.subtasks) {
+      call += " subtask " + std::to_string(subtask) + " from " +
+              std::to_string(recovery.generation_from);
+    }
+    calls_->add(call);
     if (calls_->hang_in_recover) {
       while (!context_->cancelled()) std::this_thread::yield();
       return;
@@ -214,6 +225,52 @@ TEST_F(CoordinatorHostTest, AStartedSourceAssignsTicksAndTakesPartInCheckpoints)
   host_->on_source_event(event);
   EXPECT_TRUE(calls_->wait_for("event 1 hello"));
   EXPECT_TRUE(calls_->wait_for("tick"));
+}
+
+TEST_F(CoordinatorHostTest, AReaderThatBeginsAnewHearsNothingUntilItIsToldAll) {
+  deploy("lines");
+  pb::RecoverCoordinator request;
+  request.set_has_state(true);
+  host_->recover(request);
+  host_->start();
+  ASSERT_TRUE(sent(&pb::FromTaskManager::has_source_event));
+  ASSERT_TRUE(sent(&pb::FromTaskManager::has_source_event));
+
+  pb::RecoverCoordinator again;
+  again.set_for_attempt(7);
+  again.add_subtasks(1);
+  pb::Split& split = *again.add_splits();
+  split.set_id("lines-0");
+  split.set_state("17");
+  host_->recover(again);
+  pb::SourceEvent event;
+  event.set_subtask(1);
+  event.set_to_coordinator("say something");
+  host_->on_source_event(event);
+  host_->start();
+  const auto recovered = sender_.wait_for([](const pb::FromTaskManager& message) {
+    return message.has_coordinator_recovered() &&
+           message.coordinator_recovered().for_attempt() == 7;
+  });
+  ASSERT_TRUE(recovered);
+  EXPECT_TRUE(calls_->wait_for("restart 1 at 17"));
+  const auto told = sent(&pb::FromTaskManager::has_source_event);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->source_event().splits().splits(0).state(), "17");
+}
+
+TEST_F(CoordinatorHostTest, ASinkRecoversSomeSubtasksWhileItRuns) {
+  deploy("out");
+  pb::RecoverCoordinator request;
+  request.set_generation(5);
+  host_->recover(request);
+  host_->start();
+  request.set_generation(8);
+  request.set_generation_from(5);
+  request.set_for_attempt(3);
+  request.add_subtasks(2);
+  host_->recover(request);
+  EXPECT_TRUE(calls_->wait_for("recover 8 subtask 2 from 5"));
 }
 
 TEST_F(CoordinatorHostTest, WhatACoordinatorMeasuresIsInItsMetrics) {

@@ -37,6 +37,10 @@ class HostedCoordinator {
   virtual void validate(pb::CoordinatorValidated& answer) = 0;
   virtual Recovery recover(const pb::RecoverCoordinator& request) = 0;
   virtual void on_resolved_state_durable() {}
+  // For some subtasks, which begin anew while the others go on; then restart_subtasks() when they
+  // run. Only if validate() has answered that it can.
+  virtual void recover_subtasks(const pb::RecoverCoordinator& request) = 0;
+  virtual void restart_subtasks() {}
   virtual void start() {}
   // Between two ticks, from start on.
   virtual std::chrono::milliseconds tick_interval() const = 0;

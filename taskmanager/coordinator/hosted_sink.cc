@@ -20,6 +20,7 @@ void HostedSink::validate(pb::CoordinatorValidated& answer) {
   for (const std::string& resource : validation.exclusive_resources) {
     answer.add_exclusive_resources(resource);
   }
+  answer.set_restarts_subtasks(coordinator_->recovers_subtasks());
   answer.set_generation_max(validation.generation_max);
   answer.set_transaction_timeout_ms(validation.transaction_timeout.count());
 }
@@ -32,6 +33,8 @@ HostedCoordinator::Recovery HostedSink::recover(const pb::RecoverCoordinator& re
     recovery.committables.push_back(
         {from_proto(recovered.committable()), recovered.known_committed()});
   }
+  recovery.subtasks.assign(request.subtasks().begin(), request.subtasks().end());
+  recovery.generation_from = request.generation_from();
   recovery.writer_states.assign(request.writer_states().begin(), request.writer_states().end());
   coordinator_->recover(recovery,
                         [this](const Committable& committable, const CommitResult& result) {

@@ -13,6 +13,7 @@ class HostedSink final : public HostedCoordinator {
 
   void validate(pb::CoordinatorValidated& answer) override;
   Recovery recover(const pb::RecoverCoordinator& request) override;
+  void recover_subtasks(const pb::RecoverCoordinator& request) override { recover(request); }
   std::chrono::milliseconds tick_interval() const override { return kSweepInterval; }
   void tick() override;
   void close() override;

@@ -25,10 +25,10 @@ pb::SourceEvent event_to(int subtask, const RuntimeContext& context) {
   return event;
 }
 
-void send_event(pb::SourceEvent event, ControlSender& sender) {
-  pb::FromTaskManager message;
-  *message.mutable_source_event() = std::move(event);
-  sender.send(std::move(message));
+std::vector<Split> splits_of(const pb::RecoverCoordinator& request) {
+  std::vector<Split> splits;
+  for (const pb::Split& split : request.splits()) splits.push_back(from_proto(split));
+  return splits;
 }
 
 }  // namespace
@@ -40,9 +40,10 @@ HostedSource::HostedSource(std::unique_ptr<SourceCoordinator> coordinator,
       context_(spec, cancelled, gauges, sender),
       coordinator_(std::move(coordinator)) {}
 
-void HostedSource::validate(pb::CoordinatorValidated& /*answer*/) {
+void HostedSource::validate(pb::CoordinatorValidated& answer) {
   coordinator_->open(context_);
   coordinator_->validate();
+  answer.set_restarts_subtasks(coordinator_->restarts_readers());
 }
 
 HostedCoordinator::Recovery HostedSource::recover(const pb::RecoverCoordinator& request) {
@@ -57,14 +58,24 @@ HostedCoordinator::Recovery HostedSource::recover(const pb::RecoverCoordinator& 
     sender_.send(std::move(message));
     return Recovery::kWaitsForResolvedState;
   }
-  std::vector<Split> splits;
-  for (const pb::Split& split : request.splits()) splits.push_back(from_proto(split));
-  coordinator_->restore(request.state(), splits);
+  coordinator_->restore(request.state(), splits_of(request));
   return Recovery::kDone;
 }
 
 void HostedSource::on_resolved_state_durable() {
   coordinator_->restore(resolved_, {});
+}
+
+void HostedSource::recover_subtasks(const pb::RecoverCoordinator& request) {
+  context_.restarting = {request.subtasks().begin(), request.subtasks().end()};
+  restarted_splits_ = splits_of(request);
+}
+
+void HostedSource::restart_subtasks() {
+  const std::set<int> restarted = std::exchange(context_.restarting, {});
+  if (restarted.empty()) return;
+  coordinator_->restart_readers(std::vector<int>(restarted.begin(), restarted.end()),
+                                restarted_splits_);
 }
 
 void HostedSource::start() {
@@ -100,19 +111,26 @@ void HostedSource::Context::assign_splits(int subtask, std::vector<Split> splits
   pb::SourceEvent event = event_to(subtask, *this);
   event.mutable_splits();
   for (const Split& split : splits) *event.mutable_splits()->add_splits() = to_proto(split);
-  send_event(std::move(event), sender_);
+  send(subtask, std::move(event));
 }
 
 void HostedSource::Context::signal_no_more_splits(int subtask) {
   pb::SourceEvent event = event_to(subtask, *this);
   event.set_no_more_splits(true);
-  send_event(std::move(event), sender_);
+  send(subtask, std::move(event));
 }
 
 void HostedSource::Context::send_to_reader(int subtask, std::string payload) {
   pb::SourceEvent event = event_to(subtask, *this);
   event.set_to_reader(std::move(payload));
-  send_event(std::move(event), sender_);
+  send(subtask, std::move(event));
+}
+
+void HostedSource::Context::send(int subtask, pb::SourceEvent event) {
+  if (restarting.contains(subtask)) return;
+  pb::FromTaskManager message;
+  *message.mutable_source_event() = std::move(event);
+  sender_.send(std::move(message));
 }
 
 }  // namespace weir

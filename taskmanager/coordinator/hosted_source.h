@@ -1,5 +1,9 @@
 #pragma once
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "taskmanager/coordinator/hosted_coordinator.h"
 #include "weir/source.h"
 
@@ -14,6 +18,8 @@ class HostedSource final : public HostedCoordinator {
   void validate(pb::CoordinatorValidated& answer) override;
   Recovery recover(const pb::RecoverCoordinator& request) override;
   void on_resolved_state_durable() override;
+  void recover_subtasks(const pb::RecoverCoordinator& request) override;
+  void restart_subtasks() override;
   void start() override;
   std::chrono::milliseconds tick_interval() const override { return kTickInterval; }
   void tick() override;
@@ -34,7 +40,10 @@ class HostedSource final : public HostedCoordinator {
     void signal_no_more_splits(int subtask) override;
     void send_to_reader(int subtask, std::string event) override;
 
+    std::set<int> restarting;  // they hear nothing
+
    private:
+    void send(int subtask, pb::SourceEvent event);
     ControlSender& sender_;
   };
 
@@ -42,6 +51,7 @@ class HostedSource final : public HostedCoordinator {
   Context context_;
   const std::unique_ptr<SourceCoordinator> coordinator_;
   std::string resolved_;
+  std::vector<Split> restarted_splits_;
 };
 
 }  // namespace weir

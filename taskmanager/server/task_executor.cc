@@ -100,6 +100,9 @@ void TaskExecutor::handle(const pb::ToTaskManager& message) {
     case pb::ToTaskManager::kCancelAttempt:
       cancel_attempts(message.cancel_attempt());
       break;
+    case pb::ToTaskManager::kCancelTasks:
+      cancel_tasks(message.cancel_tasks());
+      break;
     case pb::ToTaskManager::kTriggerCheckpoint: {
       const pb::TriggerCheckpoint& request = message.trigger_checkpoint();
       const CheckpointTrigger trigger = {.checkpoint = CheckpointId(request.checkpoint_id()),
@@ -196,7 +199,7 @@ void TaskExecutor::deploy_task(const pb::DeployTask& request) {
   const AttemptKey key(request.task().job_id(), request.task().attempt());
   const VertexAndSubtask id(request.task().vertex(), request.task().subtask());
   auto deploy = [this, key, id, request](Parts& parts, const GraphBuilder& build_graph) {
-    if (parts.tasks.contains(id)) return;
+    if (parts.tasks.contains(id) || parts.revoked.contains(id)) return;
     if (!has_slot_for(request)) {
       send_task_failed(request.task(),
                        {"all " + std::to_string(options_.slots) +
@@ -204,17 +207,15 @@ void TaskExecutor::deploy_task(const pb::DeployTask& request) {
                        *options_.sender);
       return;
     }
-    auto task = std::make_unique<Task>(Task::Options{.spec = task_spec_of(request),
-                                                     .build_graph = build_graph,
-                                                     .sender = options_.sender,
-                                                     .network = options_.network,
-                                                     .state_backends = options_.state_backends,
-                                                     .on_ended = [this, key, id] {
-                                                       options_.mailbox->post([this, key, id] {
-                                                         attempts_[key].tasks.erase(id);
-                                                         on_part_ended(key);
-                                                       });
-                                                     }});
+    auto task = std::make_unique<Task>(
+        Task::Options{.spec = task_spec_of(request),
+                      .build_graph = build_graph,
+                      .sender = options_.sender,
+                      .network = options_.network,
+                      .state_backends = options_.state_backends,
+                      .on_ended = [this, key, id] {
+                        options_.mailbox->post([this, key, id] { on_task_ended({key, id}); });
+                      }});
     parts.tasks[id] = {source_uid_of(request), std::move(task)};
   };
   auto fail = [this, task = request.task()](const Failure& failure) {
@@ -246,16 +247,19 @@ void TaskExecutor::with_graph(const AttemptKey& key, const pb::JobGraph& graph,
 }
 
 bool TaskExecutor::has_slot_for(const pb::DeployTask& request) const {
-  int taken = 0;
+  // Of each job and vertex: a slot holds one of each, whatever attempts they are of.
+  std::map<std::string, std::map<int, int>> subtasks;
+  ++subtasks[request.task().job_id()][request.task().vertex()];
   for (const auto& [key, parts] : attempts_) {
     if (parts.cancelled) continue;
-    std::map<int, int> subtasks;  // by vertex; a slot holds one of each
-    for (const auto& [id, deployed] : parts.tasks) ++subtasks[id.first];
-    if (key == AttemptKey(request.task().job_id(), request.task().attempt())) {
-      ++subtasks[request.task().vertex()];
+    for (const auto& [id, deployed] : parts.tasks) {
+      if (!deployed.cancelled) ++subtasks[key.first][id.first];
     }
+  }
+  int taken = 0;
+  for (const auto& [job, of_job] : subtasks) {
     int most = 0;
-    for (const auto& [vertex, count] : subtasks) most = std::max(most, count);
+    for (const auto& [vertex, count] : of_job) most = std::max(most, count);
     taken += most;
   }
   return taken <= options_.slots;
@@ -269,9 +273,66 @@ void TaskExecutor::cancel_attempts(const pb::CancelAttempt& request) {
   on_part_ended({request.job_id(), request.attempt()});
 }
 
+void TaskExecutor::cancel_tasks(const pb::CancelTasks& request) {
+  ReleasingTasks releasing = {
+      .job_id = request.job_id(), .attempt = request.attempt(), .tasks = {}};
+  std::vector<TaskKey> cancelled;
+  for (const pb::TaskId& task : request.tasks()) {
+    const AttemptKey key(task.job_id(), task.attempt());
+    const VertexAndSubtask id(task.vertex(), task.subtask());
+    Parts* parts = find(key.first, key.second);
+    if (parts == nullptr) continue;
+    const auto deployed = parts->tasks.find(id);
+    if (deployed == parts->tasks.end()) {
+      if (parts->deploying > 0) parts->revoked.insert(id);
+      continue;
+    }
+    releasing.tasks.insert({key, id});
+    if (std::exchange(deployed->second.cancelled, true)) continue;
+    deployed->second.task->cancel();
+    cancelled.push_back({key, id});
+  }
+  releasing_tasks_.push_back(std::move(releasing));
+  report_released_tasks();
+  if (!cancelled.empty() && options_.cancellation_timeout.count() > 0) {
+    options_.mailbox->post_after(options_.cancellation_timeout,
+                                 [this, cancelled] { check_stuck_tasks(cancelled); });
+  }
+}
+
+void TaskExecutor::check_stuck_tasks(const std::vector<TaskKey>& tasks) {
+  std::vector<std::string> names;
+  for (const auto& [key, id] : tasks) {
+    const Parts* parts = find(key.first, key.second);
+    if (parts == nullptr) continue;
+    const auto deployed = parts->tasks.find(id);
+    if (deployed != parts->tasks.end()) names.push_back(deployed->second.task->spec().name);
+  }
+  if (!names.empty()) options_.on_stuck(absl::StrJoin(names, ", "));
+}
+
+void TaskExecutor::on_task_ended(const TaskKey& task) {
+  attempts_[task.first].tasks.erase(task.second);
+  on_part_ended(task.first);
+  for (ReleasingTasks& releasing : releasing_tasks_) releasing.tasks.erase(task);
+  report_released_tasks();
+}
+
+void TaskExecutor::report_released_tasks() {
+  std::erase_if(releasing_tasks_, [this](const ReleasingTasks& releasing) {
+    if (!releasing.tasks.empty()) return false;
+    pb::FromTaskManager message;
+    message.mutable_tasks_released()->set_job_id(releasing.job_id);
+    message.mutable_tasks_released()->set_attempt(releasing.attempt);
+    options_.sender->send(std::move(message));
+    return true;
+  });
+}
+
 void TaskExecutor::cancel_all(std::function<void()> then) {
   for (auto& [key, parts] : attempts_) cancel_parts(key, parts);
   releasing_.clear();
+  releasing_tasks_.clear();
   when_empty_ = std::move(then);
   on_part_ended({});
 }
@@ -337,7 +398,9 @@ template <typename F>
 void TaskExecutor::for_each_task(const std::string& job_id, int attempt, F function) {
   Parts* parts = find(job_id, attempt);
   if (parts == nullptr || parts->cancelled) return;
-  for (auto& [id, deployed] : parts->tasks) function(deployed);
+  for (auto& [id, deployed] : parts->tasks) {
+    if (!deployed.cancelled) function(deployed);
+  }
 }
 
 template <typename F>

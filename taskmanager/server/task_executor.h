@@ -4,8 +4,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/mailbox.h"
@@ -17,6 +19,7 @@ namespace weir {
 
 namespace pb {
 class CancelAttempt;
+class CancelTasks;
 class DeployCoordinators;
 class DeployTask;
 class HeartbeatFromTaskManager;
@@ -64,17 +67,26 @@ class TaskExecutor {
   struct DeployedTask {
     std::string source_uid;
     std::unique_ptr<Task> task;
+    bool cancelled = false;
   };
   using VertexAndSubtask = std::pair<int, int>;
   struct Parts {
     bool cancelled = false;
     int deploying = 0;  // waiting for the library
     std::map<VertexAndSubtask, DeployedTask> tasks;
+    std::set<VertexAndSubtask> revoked;  // cancelled before the library was there
     std::map<std::string, std::unique_ptr<CoordinatorHost>> coordinators;  // by uid
 
     bool empty() const { return deploying == 0 && tasks.empty() && coordinators.empty(); }
   };
   using AttemptKey = std::pair<std::string, int>;  // job id, attempt
+
+  using TaskKey = std::pair<AttemptKey, VertexAndSubtask>;
+  struct ReleasingTasks {
+    std::string job_id;
+    int attempt = 0;  // in which it was asked for
+    std::set<TaskKey> tasks;
+  };
 
   void deploy_coordinators(const pb::DeployCoordinators& request);
   void deploy_task(const pb::DeployTask& request);
@@ -85,6 +97,10 @@ class TaskExecutor {
                   std::function<void(const Failure&)> fail);
   bool has_slot_for(const pb::DeployTask& request) const;
   void cancel_attempts(const pb::CancelAttempt& request);
+  void cancel_tasks(const pb::CancelTasks& request);
+  void check_stuck_tasks(const std::vector<TaskKey>& tasks);
+  void on_task_ended(const TaskKey& task);
+  void report_released_tasks();
   void cancel_parts(const AttemptKey& key, Parts& parts);
   void check_stuck(const AttemptKey& key);
   void on_part_ended(const AttemptKey& key);
@@ -98,6 +114,7 @@ class TaskExecutor {
   const Options options_;
   std::map<AttemptKey, Parts> attempts_;
   std::map<std::string, int> releasing_;  // job → the attempt up to which all must end
+  std::vector<ReleasingTasks> releasing_tasks_;
   std::function<void()> when_empty_;
 };
 

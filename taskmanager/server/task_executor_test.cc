@@ -93,6 +93,23 @@ class TaskExecutorTest : public testing::Test {
     message.mutable_cancel_attempt()->set_attempt(attempt);
     handle(message);
   }
+  void cancel_task(int attempt, int subtask, int asked_in) {
+    pb::ToTaskManager message;
+    message.mutable_cancel_tasks()->set_job_id(kJob);
+    message.mutable_cancel_tasks()->set_attempt(asked_in);
+    pb::TaskId& task = *message.mutable_cancel_tasks()->add_tasks();
+    task.set_job_id(kJob);
+    task.set_attempt(attempt);
+    task.set_subtask(subtask);
+    handle(message);
+  }
+  bool tasks_released(int asked_in) {
+    return sender_
+        .wait_for([&](const pb::FromTaskManager& sent) {
+          return sent.has_tasks_released() && sent.tasks_released().attempt() == asked_in;
+        })
+        .has_value();
+  }
   std::optional<pb::TaskStateChanged> reaches(pb::TaskStateChanged::State state) {
     const auto message = sender_.wait_for([&](const pb::FromTaskManager& sent) {
       return sent.has_task_state_changed() && sent.task_state_changed().state() == state;
@@ -140,6 +157,44 @@ TEST_F(TaskExecutorTest, CancelEndsAllOlderAttemptsToo) {
   cancel(1);
   EXPECT_TRUE(reaches(pb::TaskStateChanged::CANCELED));
   EXPECT_TRUE(released(1));
+}
+
+TEST_F(TaskExecutorTest, ATaskIsReplacedByOneOfALaterAttemptWhileTheOthersGoOn) {
+  start(2, 0ms);
+  deploy(0, 0);
+  deploy(0, 1);
+  ASSERT_TRUE(reaches(pb::TaskStateChanged::DEPLOYED));
+  ASSERT_TRUE(reaches(pb::TaskStateChanged::DEPLOYED));
+  start_tasks(0);
+  ASSERT_TRUE(reaches(pb::TaskStateChanged::RUNNING));
+  ASSERT_TRUE(reaches(pb::TaskStateChanged::RUNNING));
+  cancel_task(0, 1, 3);
+  ASSERT_TRUE(tasks_released(3));
+  // It takes the slot of the one before.
+  deploy(4, 1);
+  const auto deployed = reaches(pb::TaskStateChanged::DEPLOYED);
+  ASSERT_TRUE(deployed);
+  EXPECT_EQ(deployed->task().attempt(), 4);
+  start_tasks(4);
+  ASSERT_TRUE(reaches(pb::TaskStateChanged::RUNNING));
+  EXPECT_EQ(sender_.count([](const pb::FromTaskManager& sent) {
+    return sent.has_task_state_changed() &&
+           sent.task_state_changed().state() == pb::TaskStateChanged::CANCELED;
+  }),
+            1);
+  cancel(4);
+  EXPECT_TRUE(released(4));
+}
+
+TEST_F(TaskExecutorTest, ATaskThatIsCancelledBeforeItsLibraryIsThereNeverBegins) {
+  library_is_slow_ = true;
+  deploy(0, 0);
+  cancel_task(0, 0, 1);
+  EXPECT_TRUE(tasks_released(1));
+  run(waiting_);
+  EXPECT_EQ(
+      sender_.count([](const pb::FromTaskManager& sent) { return sent.has_task_state_changed(); }),
+      0);
 }
 
 TEST_F(TaskExecutorTest, MessagesOfAnotherAttemptChangeNothing) {

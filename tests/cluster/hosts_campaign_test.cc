@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/cluster/drill_seed.h"
 #include "tests/cluster/hosts_drill.h"
 
 namespace weir::cluster_test {
@@ -43,18 +42,16 @@ TEST_F(HostsCampaignTest, ACutBetweenTwoTaskManagersThatLastsEndsTheJobAndIsItsC
 
 // Its connections aren't closed by anybody: the others must notice by themselves.
 TEST_F(HostsCampaignTest, AHostThatIsSwitchedOffIsReplaced) {
-  ProcessedDrill drill(kafka(), keyed_drill(4));
-  MiniCluster& cluster = drill.cluster();
-  drill.start();
-  drill.wait_for_checkpoints(drawn(3, 1, 12));
-  const std::string victim = taskmanager_of(cluster, drill.job());
-  const std::uint64_t generation = drill.generation();
+  const auto drill = start_keyed_drill(4);
+  MiniCluster& cluster = drill->cluster();
+  const std::string victim = drill->taskmanager_of(0);
+  const std::uint64_t generation = drill->generation();
   const HostNetwork::Fault cut = network().cut(host_of(victim));
   cluster.kill(victim);
-  drill.wait_for_commits_above(generation);
+  drill->wait_for_commits_above(generation);
   EXPECT_EQ(cluster.registered_taskmanagers(), 3);
-  drill.expect_exact();
-  drill.expect_nothing_open_after_cancel();
+  drill->expect_exact();
+  drill->expect_nothing_open_after_cancel();
 }
 
 // Links that carry less than the input.

@@ -1,7 +1,6 @@
 #include "tests/cluster/hosts_drill.h"
 
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 
 #include "tests/cluster/kill_drill.h"
 
@@ -38,20 +37,15 @@ DrillOptions HostsDrillTest::keyed_drill(int hosts) {
   return options;
 }
 
-std::string host_of(const std::string& taskmanager) {
-  return "host" + taskmanager.substr(taskmanager.rfind('-'));
+std::unique_ptr<ProcessedDrill> HostsDrillTest::start_keyed_drill(int hosts) {
+  auto drill = std::make_unique<ProcessedDrill>(*kafka_, keyed_drill(hosts));
+  drill->start();
+  drill->wait_for_checkpoints(drawn(3, 1, 12));
+  return drill;
 }
 
-std::string taskmanager_of(MiniCluster& cluster, const std::string& job) {
-  const nlohmann::json details = cluster.rest("/jobs/" + job);
-  const std::string vertex = details.at("vertices").at(0).at("id");
-  const nlohmann::json subtasks = cluster.rest("/jobs/" + job + "/vertices/" + vertex);
-  const std::string endpoint = subtasks.at("subtasks").at(0).at("endpoint");  // host:pid
-  for (int i = 1; i <= HostsDrillTest::kHosts; ++i) {
-    const std::string name = "taskmanager-" + std::to_string(i);
-    if (endpoint.ends_with(":" + std::to_string(cluster.pid(name)))) return name;
-  }
-  throw std::runtime_error("no process is " + endpoint);
+std::string host_of(const std::string& taskmanager) {
+  return "host" + taskmanager.substr(taskmanager.rfind('-'));
 }
 
 static int count(const std::string& text, const std::string& word) {

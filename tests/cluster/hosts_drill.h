@@ -27,6 +27,8 @@ class HostsDrillTest : public ::testing::Test {
 
   // examples/keyed_count with parallelism 3 on this many hosts.
   static DrillOptions keyed_drill(int hosts);
+  // It runs, and has completed some checkpoints.
+  static std::unique_ptr<ProcessedDrill> start_keyed_drill(int hosts);
 
  private:
   static std::string why_not_;
@@ -36,9 +38,6 @@ class HostsDrillTest : public ::testing::Test {
 
 // "host-1" of "taskmanager-1".
 std::string host_of(const std::string& taskmanager);
-
-// One that runs tasks of the job.
-std::string taskmanager_of(MiniCluster& cluster, const std::string& job);
 
 // Waits until it has given up the JobManager and its last task has ended, as its log says.
 void wait_for_end_of_tasks(MiniCluster& cluster, const std::string& taskmanager);

@@ -23,10 +23,12 @@ namespace {
 const char kJobManager[] = "jobmanager-1";
 
 // Faults count only once armed, if `counts` says so. No two barriers are so close, as after a slow
-// checkpoint, that there are no records between them.
+// checkpoint, that there are no records between them. The whole job stands still at the kill, so
+// that what it has left can be looked at; region_failover_test has the rows where the rest goes on.
 void prepare(DrillOptions& options, Counts counts) {
   options.cluster.faults_armed = counts == Counts::kFromTheStart;
-  options.cluster.config.insert({"execution.checkpointing.min-pause", "250 ms"});
+  options.cluster.config.insert({{"execution.checkpointing.min-pause", "250 ms"},
+                                 {"jobmanager.execution.failover-strategy", "full"}});
 }
 
 // Those that a TaskManager ran when it wrote its log's last line about a task; all, of a

@@ -60,6 +60,7 @@ class MiniCluster {
   void restart(const std::string& name, const Environment& environment = {});
   // Starts one more and returns its name.
   std::string add_taskmanager(const Environment& environment = {});
+  int taskmanagers_started() const { return taskmanagers_started_; }
   bool running(const std::string& name);
   pid_t pid(const std::string& name);
   // Waits until it ends by itself, as at a fault point.

@@ -232,6 +232,21 @@ int ProcessedDrill::restarts() {
   return nlohmann::json::parse(status.output).at("restarts").get<int>();
 }
 
+nlohmann::json ProcessedDrill::subtask(int index) {
+  const std::string path = "/jobs/" + job_;
+  const std::string vertex = cluster_->rest(path).at("vertices").at(0).at("id");
+  return cluster_->rest(path + "/vertices/" + vertex).at("subtasks").at(index);
+}
+
+std::string ProcessedDrill::taskmanager_of(int subtask_index) {
+  const std::string endpoint = subtask(subtask_index).at("endpoint");  // host:pid
+  for (int i = 1; i <= cluster_->taskmanagers_started(); ++i) {
+    const std::string name = "taskmanager-" + std::to_string(i);
+    if (endpoint.ends_with(":" + std::to_string(cluster_->pid(name)))) return name;
+  }
+  throw std::runtime_error("no process is " + endpoint);
+}
+
 void ProcessedDrill::wait_for_checkpoints(int completed) {
   cluster_->wait_until(std::to_string(completed) + " checkpoints",
                        [&] { return cluster_->completed_checkpoints(job_) >= completed; });

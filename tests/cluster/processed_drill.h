@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -104,8 +105,12 @@ class ProcessedDrill {
   std::vector<SinkTransaction> published(const std::string& state);
   // How many of `open` have since been committed.
   int committed_of(const std::vector<SinkTransaction>& open);
-  // How often the job has been started anew.
+  // How often the job, or a region of it, has been started anew.
   int restarts();
+  // Of the job's first vertex, as Flink's REST shows it.
+  nlohmann::json subtask(int index);
+  // The process that runs it.
+  std::string taskmanager_of(int subtask);
 
   void wait_for_checkpoints(int completed);
   // Until some more are completed: the job runs.

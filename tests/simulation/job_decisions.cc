@@ -91,12 +91,13 @@ void SimulatedJobManager::grant_slots() {
   std::sort(participants_.begin(), participants_.end(),
             [](const auto* a, const auto* b) { return a->name() < b->name(); });
   participants_.erase(std::unique(participants_.begin(), participants_.end()), participants_.end());
-  std::set<std::string> names;
-  for (const SimulatedTaskManager* participant : participants_) names.insert(participant->name());
+  std::vector<std::string> names;
+  for (const SimulatedTaskManager* host : task_hosts_) names.push_back(host->name());
+  names.push_back(coordinators_host_->name());
   WEIR_TRACE(world_.events, process_.name(),
              absl::StrCat("attempt ", machine_->attempt().value(), " has its slots"));
   last_checkpoint_.reset();
-  apply(machine_->slots_granted(std::move(names)));
+  apply(machine_->slots_granted(names));
 }
 
 void SimulatedJobManager::run(const DeployCoordinatorsDecision& decision) {
@@ -294,6 +295,9 @@ void SimulatedJobManager::run(const CancelAttemptDecision&) {
   process_.after(kReleaseTimeoutUs,
                  [this, attempt] { apply(machine_->release_timed_out(attempt)); });
 }
+
+// Never decided: the whole job restarts.
+void SimulatedJobManager::run(const CancelTasksDecision&) {}
 
 void SimulatedJobManager::run(const PersistIntent& decision) {
   const JobIntent intent = decision.intent;

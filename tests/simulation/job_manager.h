@@ -97,6 +97,7 @@ class SimulatedJobManager {
   void run(const TriggerFinalCheckpoint& decision);
   void run(const StopCheckpoints& decision);
   void run(const CancelAttemptDecision& decision);
+  void run(const CancelTasksDecision& decision);
   void run(const PersistIntent& decision);
   void run(const ScheduleRestart& decision);
   void run(const RecordFault& decision);

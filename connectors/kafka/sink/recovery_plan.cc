@@ -26,7 +26,8 @@ RecoveryPlan plan_recovery(const RecoveryInput& input) {
   for (const std::string& text : input.listed_ids) {
     const std::optional<TransactionalId> id = parse_transactional_id(text);
     if (id && id->prefix == input.prefix && id->uid == input.uid &&
-        id->generation < input.generation) {
+        id->generation < input.generation && id->generation >= input.generation_from &&
+        (input.subtasks.empty() || input.subtasks.contains(id->subtask))) {
       fence.insert(text);
     }
   }

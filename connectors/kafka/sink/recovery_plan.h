@@ -37,6 +37,9 @@ struct RecoveryInput {
   std::uint64_t generation = 0;  // of the attempt that recovers
   std::vector<RecoveredTransaction> committables = {};
   std::vector<RecordedPool> pools = {};
+  // None: all. Else only ids of these subtasks, from this generation on.
+  std::set<int> subtasks = {};
+  std::uint64_t generation_from = 0;
   std::vector<std::string> listed_ids = {};  // by ListTransactions, of every broker; any sink's
 };
 
@@ -49,7 +52,8 @@ struct RecoveryPlan {
 // What a recovery does, decided from the checkpoint and from what the brokers show. Ids of smaller
 // generations under exactly this prefix and uid are fenced, whether open or idle, but never one
 // that still is as a committable has it: a second recovery from the same checkpoint would take its
-// raised epoch for a loss. Ids of this generation or a larger one are somebody else's to decide.
+// raised epoch for a loss. Those of subtasks that go on, in a recovery of some only, are left
+// alone, as are ids of this generation or a larger one, which are somebody else's to decide.
 // Deterministic, so that a recovery killed anywhere can be repeated.
 RecoveryPlan plan_recovery(const RecoveryInput& input);
 

@@ -54,6 +54,18 @@ TEST(RecoveryPlanTest, FencesEverySmallerGenerationOnceAndNoOther) {
   EXPECT_THAT(plan_recovery(in).fence, ElementsAre("orders:out:1:7:3", "orders:out:4:0:0"));
 }
 
+TEST(RecoveryPlanTest, ForSomeSubtasksFencesTheirsAloneFromTheGenerationOnThatIsTold) {
+  RecoveryInput in = input();
+  in.subtasks = {1};
+  in.generation_from = 3;
+  in.committables = {{"orders:out:4:1:2", false}};
+  in.listed_ids = {"orders:out:2:1:0", "orders:out:3:0:0", "orders:out:3:1:0",
+                   "orders:out:4:1:1", "orders:out:4:1:2", "orders:out:5:1:0"};
+  const RecoveryPlan plan = plan_recovery(in);
+  EXPECT_THAT(plan.commit, ElementsAre(0));
+  EXPECT_THAT(plan.fence, ElementsAre("orders:out:3:1:0", "orders:out:4:1:1"));
+}
+
 TEST(RecoveryPlanTest, LeavesIdsThatOnlyLookAlike) {
   RecoveryInput in = input();
   in.listed_ids = {"orders2:out:4:0:0", "order:out:4:0:0",   "orders:out2:4:0:0",

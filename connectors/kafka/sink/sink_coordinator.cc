@@ -174,6 +174,8 @@ void KafkaSinkCoordinator::recover(const SinkRecovery& recovery, const CommitRep
     input.prefix = prefix;
     input.uid = context_->uid();
     input.generation = recovery.generation;
+    input.generation_from = recovery.generation_from;
+    input.subtasks = {recovery.subtasks.begin(), recovery.subtasks.end()};
     return input;
   };
   if (exactly_once()) input_of(options_.transactional_id_prefix);
@@ -206,7 +208,7 @@ void KafkaSinkCoordinator::recover(const SinkRecovery& recovery, const CommitRep
   WEIR_FAULT_POINT("recovery.before_commit");
   commit_all(to_commit, recovery, report);
   WEIR_FAULT_POINT("recovery.committed_not_fenced");
-  recovered_.clear();
+  forget_recoveries_of(recovery.subtasks);
   if (by_prefix.empty()) return;
   partitions_.merge(partitions_of_topic());
   const std::vector<std::string> listed = list_ids({}, std::nullopt);
@@ -215,6 +217,15 @@ void KafkaSinkCoordinator::recover(const SinkRecovery& recovery, const CommitRep
     recovered_.push_back(std::move(input));
   }
   WEIR_FAULT_POINT("recovery.fenced");
+}
+
+void KafkaSinkCoordinator::forget_recoveries_of(const std::vector<int>& subtasks) {
+  if (subtasks.empty()) return recovered_.clear();
+  std::erase_if(recovered_, [&](RecoveryInput& input) {
+    if (input.subtasks.empty()) return false;  // of all
+    for (const int subtask : subtasks) input.subtasks.erase(subtask);
+    return input.subtasks.empty();
+  });
 }
 
 std::set<protocol::TopicPartition> KafkaSinkCoordinator::partitions_of_topic() {

@@ -30,6 +30,8 @@ class KafkaSinkCoordinator final : public SinkCoordinator {
   void open(RuntimeContext& context) override;
   SinkValidation validate() override;
   void recover(const SinkRecovery& recovery, const CommitReport& report) override;
+  // Ids name their subtask and generation.
+  bool recovers_subtasks() const override { return true; }
   void sweep() override;
 
  private:
@@ -41,6 +43,8 @@ class KafkaSinkCoordinator final : public SinkCoordinator {
   void retry(std::string_view what, std::optional<std::chrono::milliseconds> patience,
              const std::function<absl::Status()>& attempt);
   void pause(std::chrono::milliseconds duration);
+  // Of all, if there are none.
+  void forget_recoveries_of(const std::vector<int>& subtasks);
 
   void check_topic(const protocol::ClusterMetadata& cluster);
   void check_timeout(const protocol::ClusterMetadata& cluster);
@@ -60,8 +64,8 @@ class KafkaSinkCoordinator final : public SinkCoordinator {
   const KafkaSinkOptions options_;
   RuntimeContext* context_ = nullptr;
   std::unique_ptr<protocol::TransactionAdmin> admin_;
-  // One per prefix that this sink writes or wrote under; filled by recover(), used again by
-  // sweep().
+  // What the recoveries were about, used again by sweep(): one per prefix that this sink writes or
+  // wrote under, and one for each recovery of some subtasks, unless a later one has them all.
   std::vector<RecoveryInput> recovered_;
   std::set<protocol::TopicPartition> partitions_;  // known to have been written to
 };

@@ -212,6 +212,22 @@ TEST_F(SourceClusterTest, ARestoredSourceGoesOnWhereItsSplitsAre) {
   EXPECT_THAT(std::set<std::string>(values.begin(), values.end()), SizeIs(6000));
 }
 
+TEST_F(SourceClusterTest, ARestartedReadersPositionsAreInACheckpointThatComesBeforeItHasItsSplits) {
+  broker().produce(topic_, numbers(0, 6000));
+  SourceUnderTest first(bounded_options(), 2);
+  first.start(first.resolve());
+  std::vector<std::string> values = first.read(1);
+  first.coordinator_->restart_readers(std::vector<int>{1}, first.snapshot(1));
+  EXPECT_THAT(first.context_.assigned_, SizeIs(1));
+  const std::string state = first.coordinator_->snapshot(2);
+  SourceUnderTest second(bounded_options(), 2);
+  second.start(state, first.readers_[0]->snapshot(2));
+  const std::vector<std::string> rest = second.read();
+  values.insert(values.end(), rest.begin(), rest.end());
+  EXPECT_THAT(values, SizeIs(6000));
+  EXPECT_THAT(std::set<std::string>(values.begin(), values.end()), SizeIs(6000));
+}
+
 TEST_F(SourceClusterTest, AReaderThatIsConnectedReadsItsFirstSplitBeforeReadersThatConnect) {
   topic_ = broker().create_topic("in", 1);
   broker().produce(topic_, {"first"});

@@ -1,5 +1,6 @@
 #include "connectors/kafka/source/source_coordinator.h"
 
+#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -94,6 +95,10 @@ std::string KafkaSourceCoordinator::resolve() {
 void KafkaSourceCoordinator::restore(std::string_view state, std::span<const Split> splits) {
   known_.clear();
   add(value_or_throw(decode_source_state(state)));
+  add_positions(splits);
+}
+
+void KafkaSourceCoordinator::add_positions(std::span<const Split> splits) {
   std::vector<PartitionSplit> positions;
   for (const Split& split : splits) positions.push_back(value_or_throw(from_split(split)));
   add(std::move(positions));
@@ -101,14 +106,23 @@ void KafkaSourceCoordinator::restore(std::string_view state, std::span<const Spl
 
 void KafkaSourceCoordinator::start() {
   last_discovery_ = std::chrono::steady_clock::now();
-  std::map<int, std::vector<Split>> by_owner = by_subtask(known_splits());
-  // Those that have none are told so.
-  for (int subtask = 0; subtask < context_->parallelism(); ++subtask) {
+  std::vector<int> all(static_cast<std::size_t>(context_->parallelism()));
+  std::iota(all.begin(), all.end(), 0);
+  assign(all, known_splits());
+}
+
+void KafkaSourceCoordinator::restart_readers(std::span<const int> subtasks,
+                                             std::span<const Split> splits) {
+  add_positions(splits);
+  assign(subtasks, known_splits());
+}
+
+void KafkaSourceCoordinator::assign(std::span<const int> subtasks,
+                                    const std::vector<PartitionSplit>& splits) {
+  std::map<int, std::vector<Split>> by_owner = by_subtask(splits);
+  for (const int subtask : subtasks) {
     context_->assign_splits(subtask, std::move(by_owner[subtask]));
-  }
-  if (!options_.bounded) return;
-  for (int subtask = 0; subtask < context_->parallelism(); ++subtask) {
-    context_->signal_no_more_splits(subtask);
+    if (options_.bounded) context_->signal_no_more_splits(subtask);
   }
 }
 

@@ -29,6 +29,8 @@ class KafkaSourceCoordinator final : public SourceCoordinator {
   std::string resolve() override;
   void restore(std::string_view state, std::span<const Split> splits) override;
   void start() override;
+  bool restarts_readers() const override { return true; }
+  void restart_readers(std::span<const int> subtasks, std::span<const Split> splits) override;
   std::string snapshot(std::int64_t checkpoint_id) override;
   void tick() override;
 
@@ -39,7 +41,10 @@ class KafkaSourceCoordinator final : public SourceCoordinator {
   // Splits of partitions not known yet, starting by `start`.
   absl::StatusOr<std::vector<PartitionSplit>> find_splits(const OffsetsInitializer& start);
   void add(std::vector<PartitionSplit> splits);
+  void add_positions(std::span<const Split> splits);
   std::map<int, std::vector<Split>> by_subtask(const std::vector<PartitionSplit>& splits) const;
+  // What they own, of these; those that have none are told so.
+  void assign(std::span<const int> subtasks, const std::vector<PartitionSplit>& splits);
   std::vector<PartitionSplit> known_splits() const;
 
   const KafkaSourceOptions options_;
