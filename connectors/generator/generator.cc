@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <numeric>
 
 namespace weir::internal {
 namespace {
 
-// Deals the splits out round robin once per attempt. Its own state is the list it began with.
+// As the first version of the state is: the number of splits, none of them begun.
+constexpr std::size_t kStateOfOneNumber = sizeof(std::uint32_t);
+
+// Deals the splits out round robin. Its own state is where they began in this attempt.
 class GeneratorCoordinator final : public SourceCoordinator {
  public:
   explicit GeneratorCoordinator(std::uint64_t count) : count_(count) {}
@@ -16,43 +19,60 @@ class GeneratorCoordinator final : public SourceCoordinator {
   void validate() override {}
 
   std::string resolve() override {
-    return encode(static_cast<std::uint32_t>(context_->parallelism()));
+    return encode(unbegun(static_cast<std::uint32_t>(context_->parallelism())));
   }
 
   void restore(std::string_view state, std::span<const Split> splits) override {
-    const auto split_count = decode<std::uint32_t>(state);
-    state_ = state;
-    std::map<std::string, std::string> positions;
-    for (const Split& split : splits) positions[split.id] = split.state;
-    splits_.clear();
-    for (std::uint32_t i = 0; i < split_count; ++i) {
-      const std::string id = std::to_string(i);
-      const auto found = positions.find(id);
-      splits_.push_back({id, found != positions.end()
-                                 ? found->second
-                                 : encode(GeneratorSplit{1, std::min<std::uint64_t>(i, count_),
-                                                         split_count, count_})});
-    }
+    splits_ = state.size() == kStateOfOneNumber ? unbegun(decode<std::uint32_t>(state))
+                                                : decode<std::vector<GeneratorSplit>>(state);
+    set_positions(splits);
   }
 
   void start() override {
+    std::vector<int> all(static_cast<std::size_t>(context_->parallelism()));
+    std::iota(all.begin(), all.end(), 0);
+    assign(all);
+  }
+
+  bool restarts_readers() const override { return true; }
+  void restart_readers(std::span<const int> subtasks, std::span<const Split> positions) override {
+    set_positions(positions);
+    assign(subtasks);
+  }
+
+  std::string snapshot(std::int64_t /*checkpoint_id*/) override { return encode(splits_); }
+
+ private:
+  std::vector<GeneratorSplit> unbegun(std::uint32_t split_count) const {
+    std::vector<GeneratorSplit> splits;
+    for (std::uint32_t i = 0; i < split_count; ++i) {
+      splits.push_back({1, std::min<std::uint64_t>(i, count_), split_count, count_});
+    }
+    return splits;
+  }
+
+  void set_positions(std::span<const Split> positions) {
+    for (const Split& split : positions) {
+      splits_.at(std::stoul(split.id)) = decode<GeneratorSplit>(split.state);
+    }
+  }
+
+  // Split i is always the same subtask's.
+  void assign(std::span<const int> subtasks) {
     const auto readers = static_cast<std::size_t>(context_->parallelism());
-    std::vector<std::vector<Split>> assigned(readers);
-    for (std::size_t i = 0; i < splits_.size(); ++i) assigned[i % readers].push_back(splits_[i]);
-    for (std::size_t reader = 0; reader < readers; ++reader) {
-      const int subtask = static_cast<int>(reader);
-      if (!assigned[reader].empty()) context_->assign_splits(subtask, std::move(assigned[reader]));
+    for (const int subtask : subtasks) {
+      std::vector<Split> assigned;
+      for (auto i = static_cast<std::size_t>(subtask); i < splits_.size(); i += readers) {
+        assigned.push_back({std::to_string(i), encode(splits_[i])});
+      }
+      if (!assigned.empty()) context_->assign_splits(subtask, std::move(assigned));
       context_->signal_no_more_splits(subtask);
     }
   }
 
-  std::string snapshot(std::int64_t /*checkpoint_id*/) override { return state_; }
-
- private:
   const std::uint64_t count_;
   SourceCoordinatorContext* context_ = nullptr;
-  std::string state_;
-  std::vector<Split> splits_;
+  std::vector<GeneratorSplit> splits_;
 };
 
 }  // namespace

@@ -112,9 +112,38 @@ TEST(GeneratorTest, GoesOnWhereTheSnapshotWasAtAnotherParallelism) {
   EXPECT_EQ(made, up_to(10'000));
 }
 
+TEST(GeneratorTest, PositionsAreInACheckpointThatComesBeforeReadersHaveTheirSplits) {
+  const auto source = numbers(10);
+  const std::string third = encode(internal::GeneratorSplit{1, 3, 1, 10});
+  TestCoordinatorContext context;
+  auto coordinator = source.create_coordinator();
+  coordinator->open(context);
+  coordinator->restore(coordinator->resolve(), std::vector<Split>{{"0", third}});
+  EXPECT_EQ(assign(source, 1, coordinator->snapshot(1), {}).at(0).at(0).state, third);
+}
+
+TEST(GeneratorTest, ARestartedReaderGetsItsSplitsAsTheyAreTold) {
+  const auto source = numbers(10);
+  TestCoordinatorContext context;
+  context.parallelism_value = 2;
+  auto coordinator = source.create_coordinator();
+  coordinator->open(context);
+  coordinator->restore(coordinator->resolve(), {});
+  coordinator->start();
+  context.assigned.clear();
+  const Split split{"1", encode(internal::GeneratorSplit{1, 5, 2, 10})};
+  coordinator->restart_readers(std::vector<int>{1}, std::vector<Split>{split});
+  ASSERT_EQ(context.assigned.size(), 1u);
+  EXPECT_EQ(context.assigned.at(1).at(0).state, split.state);
+}
+
 TEST(GeneratorTest, StateStaysReadable) {
   EXPECT_EQ(encode(internal::GeneratorSplit{1, 2, 3, 4}),
             std::string("\x01\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0", 25));
+  // The coordinator's first version: the number of splits.
+  const auto assigned = assign(numbers(10), 1, std::string("\x02\0\0\0", 4), {});
+  ASSERT_EQ(assigned.at(0).size(), 2u);
+  EXPECT_EQ(assigned.at(0)[1].state, encode(internal::GeneratorSplit{1, 1, 2, 10}));
 }
 
 TEST(GeneratorTest, RateLimiterLetsPassWhatTimeAllows) {
