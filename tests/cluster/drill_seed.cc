@@ -15,6 +15,12 @@ std::optional<unsigned> drill_seed() {
   return static_cast<unsigned>(std::stoul(seed));
 }
 
+unsigned storm_seed() {
+  const unsigned seed = drill_seed().value_or(std::random_device{}());
+  std::cout << "WEIR_DRILL_SEED=" << seed << std::endl;
+  return seed;
+}
+
 static std::mt19937 random_of(unsigned seed, const std::string& test) {
   std::vector<unsigned> numbers(test.begin(), test.end());
   numbers.push_back(seed);

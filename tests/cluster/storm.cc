@@ -8,8 +8,12 @@
 namespace weir::cluster_test {
 
 Storm::Storm(MiniCluster& cluster, KafkaFixture& kafka, unsigned seed,
-             std::vector<std::string> victims)
-    : cluster_(cluster), kafka_(kafka), random_(seed), victims_(std::move(victims)) {}
+             std::vector<std::string> victims, const HostNetwork* hosts)
+    : cluster_(cluster),
+      kafka_(kafka),
+      hosts_(hosts),
+      random_(seed),
+      victims_(std::move(victims)) {}
 
 void Storm::pause(int min_ms, int max_ms) {
   std::this_thread::sleep_for(std::chrono::milliseconds(draw(min_ms, max_ms)));
@@ -18,6 +22,7 @@ void Storm::pause(int min_ms, int max_ms) {
 void Storm::strike() {
   pause(0, 4000);
   const std::string victim = victims_[draw(0, static_cast<int>(victims_.size()) - 1)];
+  if (victim.starts_with("host-")) return strike_link(victim);
   const bool kill = draw(0, 2) > 0;
   std::cout << (kill ? "SIGKILL " : "SIGSTOP ") << victim << std::endl;
   if (victim == "broker") {
@@ -33,6 +38,13 @@ void Storm::strike() {
     pause(0, 4000);
     cluster_.resume(victim);
   }
+}
+
+void Storm::strike_link(const std::string& host) {
+  const bool is_cut = draw(0, 1) == 0;
+  std::cout << (is_cut ? "link of " : "link to the JobManager of ") << host << std::endl;
+  const HostNetwork::Fault fault = is_cut ? hosts_->cut(host) : hosts_->drop(host, "jobmanager");
+  pause(2500, 6000);
 }
 
 }  // namespace weir::cluster_test

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <iostream>
-#include <random>
 
 #include "tests/cluster/kill_drill.h"
 #include "tests/cluster/storm.h"
@@ -21,8 +20,6 @@ constexpr int kFaults = 14;
 constexpr seconds kInputTime{kRecords / kRecordsPerSecond};
 
 TEST(StormTest, LeavesTheOutputExact) {
-  const unsigned seed = drill_seed().value_or(std::random_device{}());
-  std::cout << "WEIR_DRILL_SEED=" << seed << std::endl;
   KafkaFixture kafka;
   DrillOptions options;
   options.cluster.taskmanagers = 3;
@@ -32,7 +29,7 @@ TEST(StormTest, LeavesTheOutputExact) {
   ProcessedDrill drill(kafka, options);
   const auto begin = steady_clock::now();
   drill.start();
-  Storm storm(drill.cluster(), kafka, seed,
+  Storm storm(drill.cluster(), kafka, storm_seed(),
               {"taskmanager-1", "taskmanager-2", "taskmanager-3", "jobmanager-1", "broker"});
   for (int i = 0; i < kFaults; ++i) storm.strike();
   ASSERT_LT(steady_clock::now() - begin, kInputTime * 9 / 10) << "the storm outlasted its input";
