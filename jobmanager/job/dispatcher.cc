@@ -338,7 +338,14 @@ std::vector<std::string> Dispatcher::allocations_up_to(const std::string& job_id
 void Dispatcher::request_slots(const std::string& job_id, Attempt attempt, int32_t count,
                                std::chrono::milliseconds timeout) {
   mailbox_->post([=, this] {
-    slots_.request(allocation(job_id, attempt), count, clock_.now() + timeout, timeout);
+    std::vector<std::string> preferred;
+    if (const auto job = jobs_.find(job_id); job != jobs_.end()) {
+      preferred = job->second->taskmanagers;
+    }
+    // Another number of slots is another distribution of the state.
+    if (preferred.size() != static_cast<size_t>(count)) preferred.clear();
+    slots_.request(allocation(job_id, attempt), count, clock_.now() + timeout, timeout,
+                   std::move(preferred));
     advance_slots();
   });
 }
@@ -372,6 +379,9 @@ void Dispatcher::advance_slots() {
     const std::string& name = std::visit([](const auto& d) { return d.allocation; }, decision);
     const auto [job_id, attempt] = parse_allocation(name);
     if (auto* granted = std::get_if<SlotPool::Granted>(&decision)) {
+      if (const auto job = jobs_.find(job_id); job != jobs_.end()) {
+        job->second->taskmanagers = granted->taskmanagers;
+      }
       std::vector<GrantedSlot> slots;
       for (const std::string& id : granted->taskmanagers) {
         slots.push_back({id, data_address(taskmanagers_[id].registration)});

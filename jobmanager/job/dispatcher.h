@@ -98,6 +98,7 @@ class Dispatcher final : public JobServices, public ClusterView {
     std::shared_ptr<Mailbox> writer_mailbox;
     std::unique_ptr<JobRecordWriter> writer;
     std::unique_ptr<JobController> controller;
+    std::vector<std::string> taskmanagers;  // of its last slots, which may have its state still
   };
   struct Submission;
 

@@ -1,6 +1,7 @@
 #include "jobmanager/schedule/slot_pool.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -28,10 +29,10 @@ void SlotPool::remove_taskmanager(const std::string& id) {
 }
 
 void SlotPool::request(const std::string& allocation, int32_t count, MonotonicTime deadline,
-                       std::chrono::milliseconds timeout) {
+                       std::chrono::milliseconds timeout, std::vector<std::string> preferred) {
   std::erase_if(requests_,
                 [&](const Request& request) { return request.allocation == allocation; });
-  requests_.push_back({allocation, count, deadline, timeout});
+  requests_.push_back({allocation, count, deadline, timeout, std::move(preferred)});
 }
 
 void SlotPool::release(const std::string& allocation, const std::string& taskmanager) {
@@ -87,11 +88,17 @@ std::optional<std::vector<std::string>> SlotPool::allocate(const Request& reques
   };
   if (request.count == 0) return std::vector<std::string>{freest()->first};
   if (request.count > slots_free()) return std::nullopt;
-  std::vector<std::string> granted;
-  for (int32_t slot = 0; slot < request.count; ++slot) {
-    const auto it = freest();
-    ++it->second.used[request.allocation];
-    granted.push_back(it->first);
+  std::vector<std::string> granted(static_cast<size_t>(request.count));
+  const auto take = [&](size_t slot, auto taskmanager) {
+    ++taskmanager->second.used[request.allocation];
+    granted[slot] = taskmanager->first;
+  };
+  for (size_t slot = 0; slot < std::min(granted.size(), request.preferred.size()); ++slot) {
+    const auto it = taskmanagers_.find(request.preferred[slot]);
+    if (it != taskmanagers_.end() && it->second.free() > 0) take(slot, it);
+  }
+  for (size_t slot = 0; slot < granted.size(); ++slot) {
+    if (granted[slot].empty()) take(slot, freest());
   }
   return granted;
 }

@@ -15,7 +15,8 @@ namespace weir {
 
 // Slots of all TaskManagers, and the jobs that wait for them. Pure. With slot sharing a job asks
 // for as many slots as its largest parallelism and gets all of them or none; who asked first is
-// served first. The TaskManager with the most free slots gives the next one.
+// served first. The TaskManager with the most free slots gives the next one, but for preferred
+// ones.
 class SlotPool {
  public:
   struct Granted {
@@ -33,9 +34,9 @@ class SlotPool {
   void remove_taskmanager(const std::string& id);
 
   // One per allocation. With `count` 0 the grant names one TaskManager, and takes none of its
-  // slots.
+  // slots. `preferred`: slot i's TaskManager, if it has a free one.
   void request(const std::string& allocation, int32_t count, MonotonicTime deadline,
-               std::chrono::milliseconds timeout);
+               std::chrono::milliseconds timeout, std::vector<std::string> preferred = {});
   void release(const std::string& allocation, const std::string& taskmanager);
   // Everything it has or waits for.
   void release_all(const std::string& allocation);
@@ -66,6 +67,7 @@ class SlotPool {
     int32_t count = 0;
     MonotonicTime deadline;
     std::chrono::milliseconds timeout;
+    std::vector<std::string> preferred;
   };
 
   std::optional<std::vector<std::string>> allocate(const Request& request);

@@ -12,8 +12,9 @@ using testing::HasSubstr;
 
 class SlotPoolTest : public testing::Test {
  protected:
-  void request(const std::string& allocation, int32_t count) {
-    pool_.request(allocation, count, now_ + seconds(5), seconds(5));
+  void request(const std::string& allocation, int32_t count,
+               std::vector<std::string> preferred = {}) {
+    pool_.request(allocation, count, now_ + seconds(5), seconds(5), std::move(preferred));
   }
   std::vector<std::string> granted() {
     const auto decisions = pool_.advance(now_);
@@ -32,6 +33,17 @@ TEST_F(SlotPoolTest, SpreadsAJobOverTheFreestTaskManagers) {
   request("job", 3);
   EXPECT_THAT(granted(), ElementsAre("a", "b", "a"));
   EXPECT_EQ(pool_.slots_free(), 1);
+}
+
+TEST_F(SlotPoolTest, ASlotIsOfThePreferredTaskManagerIfThatHasOne) {
+  pool_.add_taskmanager("a", 1);
+  pool_.add_taskmanager("b", 2);
+  pool_.add_taskmanager("c", 4);
+  request("first", 4, {"b", "gone", "a", "a"});
+  EXPECT_THAT(granted(), ElementsAre("b", "c", "a", "c"));
+  pool_.release_all("first");
+  request("second", 2, {"a", "b", "c"});
+  EXPECT_THAT(granted(), ElementsAre("a", "b"));
 }
 
 TEST_F(SlotPoolTest, AJobWaitsUntilAllItsSlotsAreThere) {
