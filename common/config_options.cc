@@ -62,13 +62,13 @@ const std::vector<OptionEntry>& all_options() {
       kCheckpointMode, kCheckpointTimeout, kCheckpointMinPause, kMaxConcurrentCheckpoints,
       kTolerableFailedCheckpoints, kCheckpointRetention, kCheckpointFolder, kSavepointFolder,
       kRetainedCheckpoints, kUnalignedCheckpoints, kAlignedCheckpointTimeout,
-      kIncrementalCheckpoints, kStateBackend, kRestartStrategy, kFixedDelayAttempts, kFixedDelay,
-      kExponentialDelayInitialBackoff, kExponentialDelayMaxBackoff, kExponentialDelayMultiplier,
-      kExponentialDelayResetThreshold, kExponentialDelayJitter, kExponentialDelayAttempts,
-      kFailureRateMaxFailures, kFailureRateInterval, kFailureRateDelay, kHighAvailability,
-      kHighAvailabilityFolder, kClusterId, kJobStoreCapacity, kEtcdEndpoints, kHeartbeatInterval,
-      kHeartbeatTimeout, kTaskCancellationTimeout, kFailoverStrategy, kSinkRestartBudget,
-      kSinkOnLostTransaction, kLogFolder, kLogLevel, kLogFormat);
+      kIncrementalCheckpoints, kLocalRecovery, kStateBackend, kRestartStrategy, kFixedDelayAttempts,
+      kFixedDelay, kExponentialDelayInitialBackoff, kExponentialDelayMaxBackoff,
+      kExponentialDelayMultiplier, kExponentialDelayResetThreshold, kExponentialDelayJitter,
+      kExponentialDelayAttempts, kFailureRateMaxFailures, kFailureRateInterval, kFailureRateDelay,
+      kHighAvailability, kHighAvailabilityFolder, kClusterId, kJobStoreCapacity, kEtcdEndpoints,
+      kHeartbeatInterval, kHeartbeatTimeout, kTaskCancellationTimeout, kFailoverStrategy,
+      kSinkRestartBudget, kSinkOnLostTransaction, kLogFolder, kLogLevel, kLogFormat);
   return all;
 }
 

@@ -182,6 +182,13 @@ inline const ConfigOption<bool> kIncrementalCheckpoints{
     .default_value = false,
     .description = "Store only what changed since the last checkpoint.",
     .old_key = "state.backend.incremental"};
+inline const ConfigOption<bool> kLocalRecovery{
+    .key = "execution.state-recovery.from-local",
+    .default_value = false,
+    .description =
+        "Keep copies of the keyed state's checkpoint files on the TaskManagers' own "
+        "disks, and restart from them.",
+    .old_key = "state.backend.local-recovery"};
 inline const ConfigOption<std::string> kStateBackend{.key = "state.backend.type",
                                                      .default_value = "hashmap",
                                                      .description = "Where keyed state lives.",

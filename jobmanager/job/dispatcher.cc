@@ -301,13 +301,11 @@ void Dispatcher::lose_taskmanager(std::string id, const std::string& cause) {
 }
 
 void Dispatcher::send_heartbeats() {
-  ++heartbeat_sequence_;
-  for (const auto& [id, taskmanager] : taskmanagers_) {
-    pb::ToTaskManager message;
-    message.set_leader_epoch(store_.leader_epoch().value());
-    message.mutable_heartbeat()->set_sequence(heartbeat_sequence_);
-    connections_.send(id, std::move(message));
-  }
+  pb::ToTaskManager message;
+  message.set_leader_epoch(store_.leader_epoch().value());
+  message.mutable_heartbeat()->set_sequence(++heartbeat_sequence_);
+  for (const auto& [job_id, job] : jobs_) message.mutable_heartbeat()->add_job_ids(job_id);
+  for (const auto& [id, taskmanager] : taskmanagers_) connections_.send(id, message);
   mailbox_->post_after(config_.get(options::kHeartbeatInterval), [this] { send_heartbeats(); });
 }
 

@@ -106,6 +106,7 @@ TaskSpec task_spec_of(const pb::DeployTask& request) {
   spec.state_backend = config.get(options::kStateBackend);
   spec.keyed_in_slot = keyed_in_slot(request.graph(), spec.subtask);
   spec.incremental_checkpoints = config.get(options::kIncrementalCheckpoints);
+  spec.local_recovery = config.get(options::kLocalRecovery);
   spec.allow_non_restored_state = request.graph().allow_non_restored_state();
   const auto storage = storage::open_checkpoint_storage(config.get(options::kCheckpointFolder));
   if (storage.ok()) spec.own_state_root = (*storage)->url_of(request.task().job_id());

@@ -125,7 +125,7 @@ void JobManagerLink::on_incoming(int64_t session, const pb::ToTaskManager& messa
     WEIR_FAULT_POINT("taskmanager.registered");
     options_.on_registered();
     beat_later();
-  } else if (!message.has_heartbeat() && registered_) {
+  } else if (registered_) {
     options_.on_message(message);
   }
 }

@@ -48,7 +48,7 @@ class JobManagerLink final : public ControlSender {
     std::function<void(pb::RegisterTaskManager&)> fill_in_registration;
     std::function<void(pb::HeartbeatFromTaskManager&)> fill_in_heartbeat;
     std::function<void()> on_registered;
-    std::function<void(const pb::ToTaskManager&)> on_message;  // but for registration, heartbeats
+    std::function<void(const pb::ToTaskManager&)> on_message;  // but for registration
     // Ends everything here, then calls `then`.
     std::function<void(std::function<void()> then)> on_lost;
   };

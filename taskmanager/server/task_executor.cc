@@ -153,8 +153,12 @@ void TaskExecutor::handle(const pb::ToTaskManager& message) {
       }
       break;
     }
+    case pb::ToTaskManager::kHeartbeat: {
+      const auto& jobs = message.heartbeat().job_ids();
+      options_.state_backends->keep_copies_of({jobs.begin(), jobs.end()});
+      break;
+    }
     case pb::ToTaskManager::kRegistered:
-    case pb::ToTaskManager::kHeartbeat:
     case pb::ToTaskManager::MESSAGE_NOT_SET:
       break;
   }

@@ -9,8 +9,11 @@
 
 namespace weir {
 
-CanonicalWriter::CanonicalWriter(SnapshotTarget target, pb::KeyedStateHandle description)
-    : target_(std::move(target)), handle_(std::move(description)) {
+CanonicalWriter::CanonicalWriter(SnapshotTarget target, pb::KeyedStateHandle description,
+                                 std::shared_ptr<LocalCopies> copies)
+    : target_(std::move(target)),
+      copies_(target_.savepoint ? nullptr : std::move(copies)),
+      handle_(std::move(description)) {
   handle_.set_format(pb::KeyedStateHandle::CANONICAL);
 }
 
@@ -24,6 +27,9 @@ absl::Status CanonicalWriter::write(EntryBuffer entries) {
   const std::string path =
       absl::StrCat(target_.folder, "/", target_.name, "-", handle_.files_size());
   WEIR_RETURN_IF_ERROR(target_.storage->write_atomically(path, bytes));
+  if (copies_ != nullptr) {
+    copies_->write(target_.checkpoint_id, target_.storage->url_of(path), bytes);
+  }
   pb::KeyedStateHandle::File& file = *handle_.add_files();
   file.set_path(path);
   file.set_size_bytes(bytes.size());

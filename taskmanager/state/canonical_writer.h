@@ -1,9 +1,12 @@
 #pragma once
 
+#include <memory>
+
 #include "absl/status/status.h"
 #include "proto/checkpoint.pb.h"
 #include "taskmanager/state/entry_buffer.h"
 #include "taskmanager/state/keyed_state_backend.h"
+#include "taskmanager/state/local_copies.h"
 
 namespace weir {
 
@@ -13,8 +16,9 @@ class CanonicalWriter {
   // More entries than this go to another file; each file is in memory while it is written.
   static constexpr std::size_t kFileBytes = 16 << 20;
 
-  // `description`: describe_state().
-  CanonicalWriter(SnapshotTarget target, pb::KeyedStateHandle description);
+  // `description`: describe_state(). `copies` may be null.
+  CanonicalWriter(SnapshotTarget target, pb::KeyedStateHandle description,
+                  std::shared_ptr<LocalCopies> copies);
 
   // One file, durably. No key may be in two.
   absl::Status write(EntryBuffer entries);
@@ -24,6 +28,7 @@ class CanonicalWriter {
 
  private:
   const SnapshotTarget target_;
+  const std::shared_ptr<LocalCopies> copies_;
   pb::KeyedStateHandle handle_;
 };
 

@@ -15,10 +15,9 @@ namespace weir {
 
 class HashMapBackend::Snapshot final : public SnapshotWriter {
  public:
-  Snapshot(Mailbox& thread, SnapshotTarget target, pb::KeyedStateHandle description,
-           SnapshotDone done)
+  Snapshot(Mailbox& thread, CanonicalWriter writer, SnapshotDone done)
       : SnapshotWriter(thread, CanonicalWriter::kFileBytes),
-        writer_(std::move(target), std::move(description)),
+        writer_(std::move(writer)),
         done_(std::move(done)) {}
 
  private:
@@ -37,8 +36,9 @@ class HashMapBackend::Snapshot final : public SnapshotWriter {
   SnapshotDone done_;
 };
 
-HashMapBackend::HashMapBackend(std::shared_ptr<HashMapMemory> memory)
-    : in_memory_(std::move(memory)), writer_({.name = "keyed-state"}) {
+HashMapBackend::HashMapBackend(std::shared_ptr<HashMapMemory> memory,
+                               std::shared_ptr<LocalCopies> copies)
+    : copies_(std::move(copies)), in_memory_(std::move(memory)), writer_({.name = "keyed-state"}) {
   writer_.start();
 }
 
@@ -68,15 +68,15 @@ absl::Status HashMapBackend::restore(KeyedStateBase& state, std::span<const Rest
       }
       return absl::OkStatus();
     };
-    WEIR_RETURN_IF_ERROR(read_canonical(source, range, take));
+    WEIR_RETURN_IF_ERROR(read_canonical(source, range, copies_.get(), take));
   }
   return absl::OkStatus();
 }
 
 void HashMapBackend::begin_snapshot(KeyedStateBase& state, SnapshotTarget target,
                                     SnapshotDone done) {
-  auto next = std::make_shared<Snapshot>(writer_, std::move(target), describe_state(state),
-                                         std::move(done));
+  auto next = std::make_shared<Snapshot>(
+      writer_, CanonicalWriter(std::move(target), describe_state(state), copies_), std::move(done));
   state.begin_snapshot(*next);  // finishes the last one
   snapshot_ = std::move(next);
 }
@@ -86,6 +86,14 @@ void HashMapBackend::abandon_snapshot(KeyedStateBase& state) {
   state.abandon_snapshot();
   snapshot_->abandon();
   snapshot_.reset();
+}
+
+void HashMapBackend::checkpoint_completed(std::int64_t checkpoint_id) {
+  if (copies_ != nullptr) copies_->completed(checkpoint_id);
+}
+
+void HashMapBackend::checkpoint_aborted(std::int64_t checkpoint_id) {
+  if (copies_ != nullptr) copies_->aborted(checkpoint_id);
 }
 
 }  // namespace weir

@@ -7,6 +7,7 @@
 #include "common/mailbox.h"
 #include "taskmanager/state/hashmap_memory.h"
 #include "taskmanager/state/keyed_state_backend.h"
+#include "taskmanager/state/local_copies.h"
 #include "weir/state/backend.h"
 
 namespace weir {
@@ -16,8 +17,9 @@ namespace weir {
 // when they are two files ahead.
 class HashMapBackend final : public KeyedStateBackend {
  public:
-  explicit HashMapBackend(
-      std::shared_ptr<HashMapMemory> memory = std::make_shared<HashMapMemory>());
+  // `copies`: of its checkpoints' files on this machine, or null.
+  explicit HashMapBackend(std::shared_ptr<HashMapMemory> memory = std::make_shared<HashMapMemory>(),
+                          std::shared_ptr<LocalCopies> copies = nullptr);
   ~HashMapBackend() override;
 
   StateBackend& state_backend() override { return in_memory_; }
@@ -25,7 +27,8 @@ class HashMapBackend final : public KeyedStateBackend {
                        bool allow_non_restored_state) override;
   void begin_snapshot(KeyedStateBase& state, SnapshotTarget target, SnapshotDone done) override;
   void abandon_snapshot(KeyedStateBase& state) override;
-  void checkpoint_completed(std::int64_t) override {}
+  void checkpoint_completed(std::int64_t checkpoint_id) override;
+  void checkpoint_aborted(std::int64_t checkpoint_id) override;
 
  private:
   class Snapshot;
@@ -43,6 +46,7 @@ class HashMapBackend final : public KeyedStateBackend {
     std::size_t bytes_ = 0;
   };
 
+  const std::shared_ptr<LocalCopies> copies_;
   InMemory in_memory_;
   std::shared_ptr<Snapshot> snapshot_;  // the last one
   Mailbox writer_;

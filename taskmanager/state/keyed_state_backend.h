@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -23,11 +24,18 @@ struct SnapshotTarget {
   std::int64_t checkpoint_id = 0;
   // In the format that every backend reads: savepoints, and what isn't to be incremental.
   bool canonical = false;
+  bool savepoint = false;  // nobody restarts from it
 };
 
 // Called once on a thread of the backend's own, unless the snapshot is abandoned or the backend
 // destroyed before. An error leaves files in `folder`, for whoever deletes it.
 using SnapshotDone = absl::AnyInvocable<void(absl::StatusOr<pb::KeyedStateHandle>)>;
+
+// Whence the files of a restore came.
+struct RestoredFiles {
+  std::atomic<std::uint64_t> local{0}, local_bytes{0};    // copies on this machine
+  std::atomic<std::uint64_t> stored{0}, stored_bytes{0};  // from the checkpoint's storage
+};
 
 // What a task gets back: one of the handles whose key groups overlap its own.
 struct RestoreSource {
@@ -35,6 +43,7 @@ struct RestoreSource {
   storage::CheckpointStorage* storage = nullptr;  // outlives the backend
   // Of this job's own checkpoints: the next one may name its shared files again.
   bool own = false;
+  RestoredFiles* files = nullptr;  // counted there, if not null
 };
 
 // Where the keyed state of one operator in one subtask lives.
@@ -66,6 +75,7 @@ class KeyedStateBackend {
 
   // Of checkpoints, not savepoints. Only files of completed checkpoints are named again.
   virtual void checkpoint_completed(std::int64_t checkpoint_id) = 0;
+  virtual void checkpoint_aborted(std::int64_t checkpoint_id) = 0;
 };
 
 }  // namespace weir

@@ -58,6 +58,20 @@ TEST(KeyedStateBackendsTest, FilesAreSmallerWhereThereIsLessMemory) {
   EXPECT_EQ(RocksDbMemory(4096 * kMiB, 1).file_bytes(1), 16 * kMiB);
 }
 
+TEST(KeyedStateBackendsTest, CopiesAreDeletedWithTheLastTaskOfAJobThatHasEnded) {
+  const LocalFolder folder;
+  KeyedStateBackends backends(folder.path(), {});
+  std::shared_ptr<LocalCopies> task = backends.copies_of("job");
+  EXPECT_EQ(task, backends.copies_of("job"));
+  task->write(1, "file:///c/a", "bytes");
+  backends.keep_copies_of({"job", "another"});
+  EXPECT_THAT(task->read("file:///c/a", 5), IsOk());
+  backends.keep_copies_of({"another"});
+  EXPECT_FALSE(std::filesystem::is_empty(folder.path()));
+  task.reset();
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(KeyedStateBackendsTest, AnUnknownTypeIsRefused) {
   EXPECT_THAT(KeyedStateBackends("/nowhere", {}).open("heap", "x", 1),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no state backend 'heap'")));

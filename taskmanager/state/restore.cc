@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
+#include "common/log.h"
 #include "common/status.h"
 
 namespace weir {
@@ -91,11 +92,33 @@ KeyGroupRange restored_range(const pb::KeyedStateHandle& handle, const KeyedStat
   return intersection({handle.first_key_group(), handle.last_key_group()}, state.key_groups());
 }
 
-absl::Status read_canonical(const RestoreSource& source, KeyGroupRange range,
+void count_restored(const RestoreSource& source, const pb::KeyedStateHandle::File& file,
+                    bool from_copy) {
+  if (source.files == nullptr) return;
+  ++(from_copy ? source.files->local : source.files->stored);
+  (from_copy ? source.files->local_bytes : source.files->stored_bytes) += file.size_bytes();
+}
+
+void warn_of_copy(const absl::Status& why) {
+  if (absl::IsNotFound(why)) return;
+  WEIR_LOG_WARN({}, "{}: the checkpoint's storage is read instead", std::string(why.message()));
+}
+
+absl::Status read_canonical(const RestoreSource& source, KeyGroupRange range, LocalCopies* copies,
                             CanonicalFile::Visitor visitor) {
   for (const pb::KeyedStateHandle::File& file : source.handle->files()) {
+    LocalCopies::Place place{source.storage, file.path()};
+    if (copies != nullptr) {
+      const auto copy = copies->find_whole(source.storage->url_of(file.path()), file.size_bytes());
+      if (copy.ok()) {
+        place = *copy;
+      } else {
+        warn_of_copy(copy.status());
+      }
+    }
+    count_restored(source, file, place.storage != source.storage);
     WEIR_ASSIGN_OR_RETURN(const CanonicalFile opened,
-                          CanonicalFile::open(*source.storage, file.path(), file.size_bytes()));
+                          CanonicalFile::open(*place.storage, place.path, file.size_bytes()));
     if (opened.header().tables_size() != source.handle->tables_size()) {
       return absl::DataLossError(absl::StrCat("checkpoint file ",
                                               source.storage->url_of(file.path()),

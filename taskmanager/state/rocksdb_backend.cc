@@ -14,10 +14,6 @@
 namespace weir {
 namespace {
 
-void throw_if_error(const absl::Status& status) {
-  if (!status.ok()) throw Error(std::string(status.message()));
-}
-
 bool is_identity(const std::vector<int>& numbers) {
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     if (numbers[i] != static_cast<int>(i)) return false;
@@ -54,7 +50,9 @@ absl::Status make_empty_folder(const std::string& folder) {
 absl::StatusOr<std::unique_ptr<RocksDbBackend>> RocksDbBackend::open(RocksDbOptions options) {
   WEIR_RETURN_IF_ERROR(make_empty_folder(options.folder));
   std::unique_ptr<RocksDbBackend> backend(new RocksDbBackend(std::move(options)));
-  WEIR_RETURN_IF_ERROR(backend->open_store());
+  WEIR_ASSIGN_OR_RETURN(backend->store_,
+                        RocksDbStore::open(backend->options_.folder + "/db",
+                                           backend->options_.memory, backend->options_.file_bytes));
   return backend;
 }
 
@@ -70,10 +68,13 @@ RocksDbBackend::~RocksDbBackend() {
   std::filesystem::remove_all(options_.folder, ignored);
 }
 
-absl::Status RocksDbBackend::open_store() {
-  WEIR_ASSIGN_OR_RETURN(
-      store_, RocksDbStore::open(options_.folder + "/db", options_.memory, options_.file_bytes));
-  return absl::OkStatus();
+const absl::Status& RocksDbBackend::checked(const absl::Status& status) {
+  if (absl::IsDataLoss(status) && options_.copies != nullptr) options_.copies->forget_all();
+  return status;
+}
+
+void RocksDbBackend::throw_if_error(const absl::Status& status) {
+  if (!checked(status).ok()) throw Error(std::string(status.message()));
 }
 
 std::string RocksDbBackend::next_path() {
@@ -82,6 +83,12 @@ std::string RocksDbBackend::next_path() {
 
 absl::Status RocksDbBackend::restore(KeyedStateBase& state, std::span<const RestoreSource> sources,
                                      bool allow_non_restored_state) {
+  return checked(restore_sources(state, sources, allow_non_restored_state));
+}
+
+absl::Status RocksDbBackend::restore_sources(KeyedStateBase& state,
+                                             std::span<const RestoreSource> sources,
+                                             bool allow_non_restored_state) {
   std::vector<RestoreSource> wanted;
   std::vector<std::vector<int>> numbers;
   for (const RestoreSource& source : sources) {
@@ -106,11 +113,24 @@ absl::Status RocksDbBackend::restore(KeyedStateBase& state, std::span<const Rest
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbBackend::open_source(
+    const RestoreSource& source, const std::string& folder) {
+  if (options_.copies != nullptr) {
+    WEIR_RETURN_IF_ERROR(download_database(source, folder, options_.copies.get()));
+    auto opened = RocksDbStore::open(folder, options_.memory, options_.file_bytes);
+    if (opened.ok()) return opened;
+    warn_of_copy(opened.status());
+    options_.copies->forget_all();
+    WEIR_RETURN_IF_ERROR(make_empty_folder(folder));
+  }
+  WEIR_RETURN_IF_ERROR(download_database(source, folder, nullptr));
+  return RocksDbStore::open(folder, options_.memory, options_.file_bytes);
+}
+
 absl::Status RocksDbBackend::adopt(const RestoreSource& source, KeyGroupRange range) {
   store_.reset();
   WEIR_RETURN_IF_ERROR(make_empty_folder(options_.folder));
-  WEIR_RETURN_IF_ERROR(download_database(source, options_.folder + "/db"));
-  WEIR_RETURN_IF_ERROR(open_store());
+  WEIR_ASSIGN_OR_RETURN(store_, open_source(source, options_.folder + "/db"));
   if (source.own) shared_files_.restored(*source.handle);
   return store_->erase_groups_outside(range);
 }
@@ -129,12 +149,10 @@ absl::Status RocksDbBackend::import(const RestoreSource& source, const std::vect
                                                 : ingest(std::exchange(buffer, {}));
   };
   if (source.handle->format() == pb::KeyedStateHandle::CANONICAL) {
-    WEIR_RETURN_IF_ERROR(read_canonical(source, range, take));
+    WEIR_RETURN_IF_ERROR(read_canonical(source, range, options_.copies.get(), take));
   } else {
     const std::string folder = next_path();
-    WEIR_RETURN_IF_ERROR(download_database(source, folder));
-    WEIR_ASSIGN_OR_RETURN(std::unique_ptr<RocksDbStore> other,
-                          RocksDbStore::open(folder, options_.memory, options_.file_bytes));
+    WEIR_ASSIGN_OR_RETURN(std::unique_ptr<RocksDbStore> other, open_source(source, folder));
     absl::Status taken;
     WEIR_RETURN_IF_ERROR(other->scan_groups(range, [&](const StateEntry& entry) {
       taken = take(entry);
@@ -160,7 +178,7 @@ void RocksDbBackend::begin_snapshot(KeyedStateBase& state, SnapshotTarget target
   throw_if_error(store_->write_out());
   auto next = std::make_shared<RocksDbSnapshot>(
       RocksDbSnapshot::Backend{writer_, *store_, shared_files_, applied_, options_.memory,
-                               options_.file_bytes},
+                               options_.file_bytes, options_.copies},
       next_path(), std::move(target), describe_state(state), std::move(done));
   next->begin(state.begin_snapshot(*next));  // finishes the last one
   snapshot_ = std::move(next);
@@ -175,6 +193,11 @@ void RocksDbBackend::abandon_snapshot(KeyedStateBase& state) {
 
 void RocksDbBackend::checkpoint_completed(std::int64_t checkpoint_id) {
   shared_files_.completed(checkpoint_id);
+  if (options_.copies != nullptr) options_.copies->completed(checkpoint_id);
+}
+
+void RocksDbBackend::checkpoint_aborted(std::int64_t checkpoint_id) {
+  if (options_.copies != nullptr) options_.copies->aborted(checkpoint_id);
 }
 
 void RocksDbBackend::multi_get(int table, std::span<const std::string_view> keys,

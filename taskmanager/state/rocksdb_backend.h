@@ -25,6 +25,7 @@ struct RocksDbOptions {
   std::shared_ptr<RocksDbMemory> memory;
   std::size_t table_bytes = 0;        // of the tables in memory
   std::size_t file_bytes = 16 << 20;  // of a file on its way into the database, or out of it
+  std::shared_ptr<LocalCopies> copies = nullptr;  // of checkpoints' files on this machine
 };
 
 // State in RocksDB, behind tables in memory that hold what is in use. The database gets to know
@@ -42,6 +43,7 @@ class RocksDbBackend final : public KeyedStateBackend, private StateBackend {
   void begin_snapshot(KeyedStateBase& state, SnapshotTarget target, SnapshotDone done) override;
   void abandon_snapshot(KeyedStateBase& state) override;
   void checkpoint_completed(std::int64_t checkpoint_id) override;
+  void checkpoint_aborted(std::int64_t checkpoint_id) override;
 
  private:
   explicit RocksDbBackend(RocksDbOptions options);
@@ -59,14 +61,22 @@ class RocksDbBackend final : public KeyedStateBackend, private StateBackend {
   bool take_lost_cuts() override;
   void wait_until_applied(CutNumber cut) override;
 
+  absl::Status restore_sources(KeyedStateBase& state, std::span<const RestoreSource> sources,
+                               bool allow_non_restored_state);
+  // The source's database, in the folder, which is emptied: from copies, if that goes.
+  absl::StatusOr<std::unique_ptr<RocksDbStore>> open_source(const RestoreSource& source,
+                                                            const std::string& folder);
   // Opens the database of the source as this one.
   absl::Status adopt(const RestoreSource& source, KeyGroupRange range);
   // Takes the source's key groups in; `numbers`: match_tables().
   absl::Status import(const RestoreSource& source, const std::vector<int>& numbers,
                       KeyGroupRange range);
   absl::Status ingest(EntryBuffer entries);
-  absl::Status open_store();
   std::string next_path();
+  // Copies share their bytes with the database, and go if those are damaged: the next restart
+  // reads the checkpoint's storage.
+  const absl::Status& checked(const absl::Status& status);
+  void throw_if_error(const absl::Status& status);
 
   const RocksDbOptions options_;
   std::unique_ptr<RocksDbStore> store_;

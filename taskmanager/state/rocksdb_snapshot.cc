@@ -45,6 +45,8 @@ void RocksDbSnapshot::delete_files() {
 void RocksDbSnapshot::end(absl::Status written) {
   absl::Status status = apply(written);
   if (!status.ok()) {
+    // They share their bytes with the database.
+    if (absl::IsDataLoss(status) && backend_.copies != nullptr) backend_.copies->forget_all();
     delete_files();
     status = Annotate(status, absl::StrCat("can't take keyed state of checkpoint ",
                                            target_.checkpoint_id, " into its database"));
@@ -73,13 +75,14 @@ absl::StatusOr<pb::KeyedStateHandle> RocksDbSnapshot::store() {
   WEIR_ASSIGN_OR_RETURN(pb::KeyedStateHandle handle,
                         upload_database(links(), target_, description_, backend_.shared_files));
   backend_.shared_files.uploaded(target_.checkpoint_id, handle);
+  if (backend_.copies != nullptr) keep_database(links(), target_, handle, *backend_.copies);
   return handle;
 }
 
 absl::StatusOr<pb::KeyedStateHandle> RocksDbSnapshot::store_canonical() {
   WEIR_ASSIGN_OR_RETURN(const std::unique_ptr<RocksDbStore> at_cut,
                         RocksDbStore::open(links(), backend_.memory, backend_.file_bytes));
-  CanonicalWriter writer(target_, description_);
+  CanonicalWriter writer(target_, description_, backend_.copies);
   EntryBuffer buffer;
   absl::Status written;
   const auto take = [&](const StateEntry& entry) {

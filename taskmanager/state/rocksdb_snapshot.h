@@ -32,6 +32,7 @@ class RocksDbSnapshot final : public SnapshotWriter {
     AppliedCut& applied;
     std::shared_ptr<RocksDbMemory> memory;
     std::size_t file_bytes;
+    std::shared_ptr<LocalCopies> copies;  // may be null
   };
 
   // `path`: of files and a folder that begin with it, beside the database.

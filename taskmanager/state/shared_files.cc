@@ -13,6 +13,7 @@
 #include "common/storage/atomic_file.h"
 #include "common/storage/shared_file_name.h"
 #include "taskmanager/state/parallel_files.h"
+#include "taskmanager/state/restore.h"
 
 namespace weir {
 namespace {
@@ -27,12 +28,24 @@ bool is_plain_name(const std::string& name) {
          });
 }
 
+bool is_table_file(const SharedFiles::File& file) {
+  return file.local_name().ends_with(kTableFile);
+}
+
 absl::Status write_local_file(const std::string& path, std::string_view bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
   if (!file) return storage::errno_status(errno, "write", path);
   return absl::OkStatus();
+}
+
+// A table file never changes: a link to the copy will do.
+absl::Status take_copy(const SharedFiles::File& file, const std::string& url,
+                       const std::string& path, LocalCopies& copies) {
+  if (is_table_file(file)) return copies.link_to(url, file.size_bytes(), path);
+  WEIR_ASSIGN_OR_RETURN(const std::string bytes, copies.read(url, file.size_bytes()));
+  return write_local_file(path, bytes);
 }
 
 }  // namespace
@@ -109,7 +122,21 @@ absl::StatusOr<pb::KeyedStateHandle> upload_database(const std::string& folder,
   return description;
 }
 
-absl::Status download_database(const RestoreSource& source, const std::string& folder) {
+void keep_database(const std::string& folder, const SnapshotTarget& target,
+                   const pb::KeyedStateHandle& handle, LocalCopies& copies) {
+  for (const SharedFiles::File& file : handle.files()) {
+    const std::string url = target.storage->url_of(file.path());
+    const std::string path = absl::StrCat(folder, "/", file.local_name());
+    if (is_table_file(file)) {
+      copies.link(target.checkpoint_id, url, path);
+    } else if (const auto bytes = storage::read_whole_file(path); bytes.ok()) {
+      copies.write(target.checkpoint_id, url, *bytes);
+    }
+  }
+}
+
+absl::Status download_database(const RestoreSource& source, const std::string& folder,
+                               LocalCopies* copies) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return storage::errno_status(error.value(), "make folder", folder);
@@ -126,13 +153,24 @@ absl::Status download_database(const RestoreSource& source, const std::string& f
   WEIR_RETURN_IF_ERROR(
       for_each_file(static_cast<std::size_t>(files.size()), [&](std::size_t i) -> absl::Status {
         const SharedFiles::File& file = files[static_cast<int>(i)];
+        const std::string path = absl::StrCat(folder, "/", file.local_name());
+        if (copies != nullptr) {
+          const absl::Status taken =
+              take_copy(file, source.storage->url_of(file.path()), path, *copies);
+          if (taken.ok()) {
+            count_restored(source, file, /*from_copy=*/true);
+            return absl::OkStatus();
+          }
+          warn_of_copy(taken);
+        }
+        count_restored(source, file, /*from_copy=*/false);
         WEIR_ASSIGN_OR_RETURN(const std::string bytes, source.storage->read(file.path()));
         if (bytes.size() != file.size_bytes()) {
           return absl::DataLossError(
               absl::StrCat("checkpoint file ", source.storage->url_of(file.path()), " has ",
                            bytes.size(), " bytes instead of ", file.size_bytes()));
         }
-        return write_local_file(absl::StrCat(folder, "/", file.local_name()), bytes);
+        return write_local_file(path, bytes);
       }));
   if (manifest.empty()) {
     return absl::DataLossError("the checkpoint's keyed state has no manifest of its database");

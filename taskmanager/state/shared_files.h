@@ -10,6 +10,7 @@
 #include "common/mutex.h"
 #include "proto/checkpoint.pb.h"
 #include "taskmanager/state/keyed_state_backend.h"
+#include "taskmanager/state/local_copies.h"
 
 namespace weir {
 
@@ -47,7 +48,12 @@ absl::StatusOr<pb::KeyedStateHandle> upload_database(const std::string& folder,
                                                      pb::KeyedStateHandle description,
                                                      const SharedFiles& shared_files);
 
-// The reverse, to a folder that is made.
-absl::Status download_database(const RestoreSource& source, const std::string& folder);
+// Has copies of the files of that handle on this machine: links, and the manifest.
+void keep_database(const std::string& folder, const SnapshotTarget& target,
+                   const pb::KeyedStateHandle& handle, LocalCopies& copies);
+
+// The reverse, to a folder that is made. `copies`, if not null, is asked for each file first.
+absl::Status download_database(const RestoreSource& source, const std::string& folder,
+                               LocalCopies* copies);
 
 }  // namespace weir

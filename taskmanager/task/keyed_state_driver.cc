@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/fault_point.h"
+#include "common/log.h"
 #include "weir/error.h"
 
 namespace weir {
@@ -48,6 +49,7 @@ void KeyedStateDriver::restore(const pb::OperatorState& restored) {
   // Files are called by whole addresses in checkpoints, within their storage here.
   std::vector<pb::KeyedStateHandle> handles(restored.keyed().begin(), restored.keyed().end());
   std::vector<RestoreSource> sources;
+  RestoredFiles files;
   for (pb::KeyedStateHandle& handle : handles) {
     StateStorages::Place place;
     for (pb::KeyedStateHandle::File& file : *handle.mutable_files()) {
@@ -59,10 +61,19 @@ void KeyedStateDriver::restore(const pb::OperatorState& restored) {
       file.set_path(of_file.path);
     }
     if (place.storage == nullptr) continue;  // no entries
-    sources.push_back(
-        {.handle = &handle, .storage = place.storage, .own = place.root == spec_.own_state_root});
+    sources.push_back({.handle = &handle,
+                       .storage = place.storage,
+                       .own = place.root == spec_.own_state_root,
+                       .files = &files});
   }
   throw_if(backend_->restore(state_, sources, spec_.allow_non_restored_state));
+  LogContext context;
+  context.job = JobId::parse(spec_.attempt.job_id);
+  context.attempt = Attempt(spec_.attempt.attempt);
+  WEIR_LOG_INFO(context,
+                "keyed state {} is restored: {} bytes from copies on this machine, {} bytes from "
+                "the checkpoint's storage",
+                name_, files.local_bytes.load(), files.stored_bytes.load());
 }
 
 void KeyedStateDriver::begin_snapshot(const CheckpointTrigger& trigger) {
@@ -79,7 +90,8 @@ void KeyedStateDriver::begin_snapshot(const CheckpointTrigger& trigger) {
                             .shared_folder = shared,
                             .name = name_,
                             .checkpoint_id = trigger.checkpoint.value(),
-                            .canonical = trigger.savepoint || !spec_.incremental_checkpoints},
+                            .canonical = trigger.savepoint || !spec_.incremental_checkpoints,
+                            .savepoint = trigger.savepoint},
                            [on_stored = on_stored_, checkpoint = trigger.checkpoint,
                             storage = place.storage](absl::StatusOr<pb::KeyedStateHandle> handle) {
                              if (handle.ok()) {
@@ -98,6 +110,7 @@ void KeyedStateDriver::continue_snapshot() {
 
 void KeyedStateDriver::abandon_snapshot(CheckpointId checkpoint) {
   if (last_snapshot_ == checkpoint) backend_->abandon_snapshot(state_);
+  backend_->checkpoint_aborted(checkpoint.value());
 }
 
 }  // namespace weir

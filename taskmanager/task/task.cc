@@ -161,9 +161,11 @@ void Task::make_operators() {
   for (TaskChain::Function& function : chain_->functions()) {
     std::unique_ptr<KeyedStateBackend> backend;
     if (function.keyed) {
-      auto opened = options_.state_backends->open(
+      KeyedStateBackends& backends = *options_.state_backends;
+      auto opened = backends.open(
           spec.state_backend, spec.attempt.job_id + "-" + keyed_state_name(spec, function.node),
-          spec.keyed_in_slot);
+          spec.keyed_in_slot,
+          spec.local_recovery ? backends.copies_of(spec.attempt.job_id) : nullptr);
       if (!opened.ok()) throw Error(std::string(opened.status().message()));
       backend = *std::move(opened);
     }

@@ -76,6 +76,7 @@ struct TaskSpec {
   std::string state_backend = "hashmap";
   int keyed_in_slot = 1;  // operators with keyed state in the task's slot
   bool incremental_checkpoints = false;
+  bool local_recovery = false;         // copies of checkpoints' files stay on this machine
   bool unaligned_checkpoints = false;  // barriers may overtake records
   bool allow_non_restored_state = false;
   std::string own_state_root;  // address that all state files of this job's checkpoints are below

@@ -146,7 +146,8 @@ void BackendDrill::checkpoint(bool savepoint) {
          .shared_folder = "job/shared",
          .name = absl::StrCat("count-", i, "-", attempt_),
          .checkpoint_id = checkpoint_id_,
-         .canonical = savepoint},
+         .canonical = savepoint,
+         .savepoint = savepoint},
         [part](absl::StatusOr<pb::KeyedStateHandle> handle) {
           part->promise.set_value(std::move(handle));
         });

@@ -55,7 +55,8 @@ class RocksDbBackendTest : public ::testing::Test {
                             .shared_folder = "job/shared",
                             .name = "count-0",
                             .checkpoint_id = id,
-                            .canonical = savepoint},
+                            .canonical = savepoint,
+                            .savepoint = savepoint},
                            [&](Result result) { done.set_value(std::move(result)); });
     EXPECT_TRUE(state.snapshot_some(1'000'000'000));
     return done.get_future().get();
