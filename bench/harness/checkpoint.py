@@ -19,13 +19,15 @@ def measure(_, args):
     pattern = f"BM_Checkpoint/{args.backend or ''}"
     for name, (keys, value_bytes, changed), result in micro.run("bench-keyed-snapshot", pattern):
         yield {"backend": name.split("/")[1], "keys": keys, "value_bytes": value_bytes, "changed": changed,
-               "milliseconds": result["real_time"], "sync_p99_ms": result["sync_p99_ms"],
-               "slice_p99_ms": result["slice_p99_ms"], "megabytes": result["MB"]}
+               "milliseconds": result["median_ms"], "sync_p99_ms": result["sync_p99_ms"],
+               "slice_p99_ms": result["slice_p99_ms"], "megabytes": result["MB"], "most_megabytes": result["max_MB"],
+               "state_megabytes": result["state_MB"]}
 
 
 def show(result):
     return (f"{result['backend']:8} {result['keys']:>11,} keys × {result['value_bytes']:>4} bytes, "
-            f"{result['changed']:>8,} written: {result['megabytes']:9,.1f} MB in {result['milliseconds']:9,.1f} ms; "
+            f"{result['state_megabytes']:7,.0f} MB stored, {result['changed']:>8,} written: {result['megabytes']:8,.2f} MB "
+            f"(most {result['most_megabytes']:8,.2f}), median {result['milliseconds']:8,.1f} ms; "
             f"the thread stands still {result['sync_p99_ms']:.2f} ms at p99, then {result['slice_p99_ms']:.2f} ms at a time")
 
 
