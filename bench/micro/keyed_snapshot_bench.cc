@@ -282,9 +282,7 @@ void BM_Restore(benchmark::State& run, const char* type) {
       });
       longest = std::max(longest, whole.at(1));
       memory_bytes = std::max(memory_bytes, static_cast<double>(subtask.state().memory_bytes()));
-      run.PauseTiming();
     }
-    run.ResumeTiming();
   }
   run.counters["longest_subtask_ms"] = longest;
   run.counters["bytes_per_key"] = memory_bytes / static_cast<double>(keys / after);
